@@ -1,0 +1,144 @@
+package exposure
+
+import (
+	"slices"
+	"strings"
+)
+
+// standing says what the owner has to do with an identity.
+type standing int8
+
+const (
+	nobodys standing = iota // no account or organization can be read from it
+	trusted                 // the owner's own, or configured
+	foreigner
+)
+
+// outsider looks for somebody named who is neither the owner nor trusted (R17):
+// among the principals or, where a condition decides who gets in, in that.
+func (t *trial) outsider() (Reason, bool) {
+	for i := range t.reasons {
+		if t.reasons[i].Code == NeverHolds {
+			return Reason{}, false
+		}
+	}
+	for i := range t.tests {
+		if t.tests[i].never() != "" {
+			return Reason{}, false
+		}
+	}
+	p := &t.from.Principal
+	var who Reason
+	found := false
+	if !p.Not && !p.Everyone {
+		for _, names := range [...][]string{p.AWS, p.Other} {
+			for _, name := range names {
+				if !found && t.standingOf(name, arnOfAccount) == foreigner {
+					who, found = Reason{Code: Outsider, statement: t.statement, element: thePrincipal, detail: name}, true
+				}
+			}
+		}
+		if !found && len(p.Services) == 0 {
+			return Reason{}, false
+		}
+	}
+	decide := func(c *test) (owners bool) {
+		worst := nobodys
+		var name string
+		for _, v := range c.values {
+			if s := t.standingOf(v, c.key.identity); s > worst {
+				worst, name = s, v
+			}
+		}
+		if worst == foreigner && !found {
+			who, found = c.reason(Outsider, unescape.Replace(name)), true
+		}
+		return worst == trusted
+	}
+	// Where a test admits the owner's only, whoever else is named must be that too.
+	for i := range t.tests {
+		c := &t.tests[i]
+		if c.names() && !c.operator.negated && (!c.ifExists && c.quantifier != forAll || t.mustExist(c)) && decide(c) {
+			return Reason{}, false
+		}
+	}
+	// A Deny names who gets in by what it does not match, if that is all it asks.
+	for i := range t.denies {
+		if d := &t.denies[i]; d.from.Problem == "" && len(d.tests) == 1 && d.actions&t.actions != 0 {
+			if c := &d.tests[0]; c.names() && c.operator.negated && c.quantifier != forAny && decide(c) {
+				return Reason{}, false
+			}
+		}
+	}
+	return who, found
+}
+
+// names reports whether the values of a test can name a caller.
+func (t *test) names() bool {
+	source := t.key.domains[AnyPrincipal].source
+	return t.operator != nil && t.operator.operand <= foldedText && t.key.identity != whole && source != owners && source != given
+}
+
+// mustExist reports whether the Allow requires that the request has the key of c.
+func (t *trial) mustExist(c *test) bool {
+	for i := range t.tests {
+		if o := &t.tests[i]; o.key == c.key && o.operator != nil && o.operator.operand == presence && o.null(value{}) == no {
+			return true
+		}
+	}
+	return false
+}
+
+// standingOf reads the account or the organization out of a name, or out of a
+// pattern that fixes it.
+func (j *judge) standingOf(name string, id identity) standing {
+	switch id {
+	case orgID, orgPath:
+		org, _, _ := strings.Cut(strings.ToLower(literalPrefix(name)), "/")
+		switch {
+		case org == ownersOrg || slices.Contains(j.trust.Orgs, org):
+			return trusted
+		case isOrg(org):
+			return foreigner
+		}
+	case accountID:
+		return j.accountStanding(literalPrefix(name))
+	case arnOfAccount:
+		if isDigits(name) {
+			return j.accountStanding(name)
+		}
+		if len(name) == 64 { // a canonical user: whose account that is cannot be told
+			return foreigner
+		}
+		return j.accountStanding(accountOfARN(name))
+	}
+	return nobodys // the id of a deleted principal, an identity provider, a bucket
+}
+
+func (j *judge) accountStanding(account string) standing {
+	if len(account) != 12 || !isDigits(account) {
+		return nobodys
+	}
+	if account == j.on.Account || account == ownersAccount || slices.Contains(j.trust.Accounts, account) {
+		return trusted
+	}
+	return foreigner
+}
+
+// accountOfARN is the fifth of six fields.
+func accountOfARN(arn string) string {
+	for range 4 {
+		_, arn, _ = strings.Cut(arn, ":")
+	}
+	account, _, _ := strings.Cut(arn, ":")
+	return account
+}
+
+func isDigits(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,97 @@
+package exposure_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"lambda-guardrail/internal/exposure"
+	"lambda-guardrail/internal/iampolicy"
+)
+
+// mostWork is the part of its bound that judging may take: what is begun when the
+// bound is reached is not torn in the middle.
+const mostWork = 2
+
+// largest is the length of a policy that Lambda takes.
+const largest = 20_480
+
+func FuzzJudge(f *testing.F) {
+	for _, file := range policyFiles(f) {
+		f.Add(read(f, file))
+	}
+	f.Fuzz(func(t *testing.T, policy string) {
+		if len(policy) > largest {
+			return
+		}
+		d, err := iampolicy.Parse(policy)
+		if err != nil {
+			return
+		}
+		if work := exposure.Work(d, target, now); work > mostWork {
+			t.Fatalf("%.1f times the work that there may be\n%s", work, policy)
+		}
+		verdicts := exposure.Judge(d, target, exposure.Trust{}, now)
+		if len(verdicts) != len(d.Statements) {
+			t.Fatalf("%d verdicts on %d statements", len(verdicts), len(d.Statements))
+		}
+		_ = asJSON(t, verdicts)
+		exposure.Judge(d, exposure.Target{}, exposure.Trust{}, now) // nothing known of the resource
+
+		doc, err := decode(policy)
+		if err != nil {
+			return // JSON that encoding/json reads otherwise
+		}
+		n := namesIn(doc)
+		if hasDuplicateNames(policy) || slices.Contains(n.services, "") {
+			return
+		}
+		for _, v := range verdicts {
+			for _, w := range v.Strangers {
+				got, err := evaluate(doc, callOf(w, n, target))
+				if errors.Is(err, errUnreadable) {
+					continue
+				}
+				if got != allowed {
+					t.Fatalf("the policy does not allow the witness (%v)\n%s\n%s", got, w.Sentence(), policy)
+				}
+			}
+		}
+	})
+}
+
+// A policy of the largest size must not take longer, however it is made: a guard
+// that times out on it would leave it in place.
+func TestWorkIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
+	for name, policy := range expensive() {
+		t.Run(name, func(t *testing.T) {
+			if len(policy) > largest {
+				t.Fatalf("%d bytes: no such policy", len(policy))
+			}
+			d := parse(t, policy)
+			for _, on := range []exposure.Target{target, {}} {
+				verdicts := exposure.Judge(d, on, exposure.Trust{}, now)
+				work := exposure.Work(d, on, now)
+				t.Logf("%.2f of the work that there may be: %v", work, exposure.Worst(verdicts))
+				if work > mostWork {
+					t.Errorf("%.1f times the work that there may be, for %d bytes", work, len(policy))
+				}
+				if on.Function != "" {
+					checkStrangers(t, policy, on, verdicts, 20, 1)
+				}
+			}
+		})
+	}
+}
+
+// Where the versions of a function are too many to try, one that was not tried may
+// be the one that is open.
+func TestAVersionThatWasNotTriedMayBeOpen(t *testing.T) {
+	verdicts := exposure.Judge(parse(t, expensive()["long patterns of a qualifier"]), target, exposure.Trust{}, now)
+	if got := exposure.Worst(verdicts); got != exposure.Undetermined {
+		t.Errorf("judged %v", got)
+	}
+}

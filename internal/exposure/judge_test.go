@@ -1,0 +1,263 @@
+package exposure_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"lambda-guardrail/internal/exposure"
+)
+
+// open is an Allow for everyone with this condition and these other members.
+func open(condition string, others ...string) string {
+	members := []string{`"Effect":"Allow"`, `"Principal":"*"`, `"Action":"lambda:InvokeFunction"`, `"Resource":"` + functionARN + `"`}
+	for _, o := range others {
+		name, _, _ := strings.Cut(o, ":")
+		members = slices.DeleteFunc(members, func(m string) bool {
+			return strings.TrimPrefix(strings.Trim(strings.SplitN(m, ":", 2)[0], `"`), "Not") == strings.TrimPrefix(strings.Trim(name, `"`), "Not")
+		})
+		members = append(members, o)
+	}
+	if condition != "" {
+		members = append(members, `"Condition":{`+condition+`}`)
+	}
+	return "{" + strings.Join(members, ",") + "}"
+}
+
+func document(statements ...string) string {
+	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
+}
+
+// A verdict names all strangers that are let in, and what they can do (R19).
+func TestWhoIsLetIn(t *testing.T) {
+	const everyone = "anonymous any-principal any-principal-url any-service"
+	for _, c := range []struct{ name, policy, kinds, access string }{
+		{"no condition", document(open("")), everyone, "invoke"},
+		{"all actions", document(open("", `"Action":"*"`)), everyone, "invoke url code read control"},
+		{"URL only", document(open("", `"Action":"lambda:InvokeFunctionUrl"`)), "anonymous any-principal-url", "url"},
+		{"URL without authentication", document(open(`"StringEquals":{"lambda:FunctionUrlAuthType":"NONE"}`, `"Action":"lambda:InvokeFunctionUrl"`)), "anonymous", "url"},
+		{"URL with authentication", document(open(`"StringEquals":{"lambda:FunctionUrlAuthType":"AWS_IAM"}`, `"Action":"lambda:InvokeFunctionUrl"`)), "any-principal-url", "url"},
+		{"invoking, with an authentication type", document(open(`"StringLike":{"lambda:FunctionUrlAuthType":"*"}`)), "anonymous any-principal-url", "invoke"},
+		{"no authentication type", document(open(`"Null":{"lambda:FunctionUrlAuthType":"true"}`)), "any-principal any-service", "invoke"},
+		{"through the URL", document(open(`"Bool":{"lambda:InvokedViaFunctionUrl":"true"}`)), "anonymous any-principal-url", "invoke"},
+		{"not through the URL", document(open(`"Bool":{"lambda:InvokedViaFunctionUrl":"false"}`)), "any-principal any-service", "invoke"},
+		{"not said whether through the URL", document(open(`"Null":{"lambda:InvokedViaFunctionUrl":"true"}`)), "any-principal any-service", "invoke"},
+		{"invoking by the name of the API", document(open("", `"Action":"lambda:invoke"`)), everyone, "invoke"},
+		{"a Deny by the name of the API", document(open(""), open("", `"Effect":"Deny"`, `"Action":"lambda:Invoke"`)), everyone, "invoke"},
+		{"reading", document(open("", `"Action":"lambda:GetFunction"`)), "any-principal", "read"},
+		{"signed", document(open(`"Null":{"aws:PrincipalArn":"false"}`)), "any-principal any-principal-url", "invoke"},
+		{"unsigned, or a service", document(open(`"Null":{"aws:PrincipalArn":"true"}`)), "anonymous any-service", "invoke"},
+		{"in no organization", document(open(`"Null":{"aws:PrincipalOrgID":"true"}`)), everyone, "invoke"},
+		{"in some organization", document(open(`"Null":{"aws:PrincipalOrgID":"false"}`)), "any-principal any-principal-url", "invoke"},
+		{"in no organization, but an account", document(open(`"Null":{"aws:PrincipalOrgID":"true","aws:PrincipalArn":"false"}`)), "any-principal any-principal-url", "invoke"},
+		{"not through an endpoint", document(open(`"Null":{"aws:SourceVpce":"true"}`)), everyone, "invoke"},
+		{"through an endpoint", document(open(`"Null":{"aws:SourceVpce":"false"}`)), "anonymous any-principal any-principal-url", "invoke"},
+		{"not through an endpoint, from an address", document(open(`"Null":{"aws:SourceVpce":"true","aws:SourceIp":"false"}`)), "anonymous any-principal any-principal-url", "invoke"},
+		{"from an address", document(open(`"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`)), "anonymous any-principal any-principal-url", "invoke"},
+		{"with a tag", document(open(`"StringEquals":{"aws:PrincipalTag/team":"blue"}`)), "any-principal any-principal-url", "invoke"},
+		{"with a header", document(open(`"StringEquals":{"aws:UserAgent":"x"}`)), everyone, "invoke"},
+		{"for a source", document(open(`"Null":{"aws:SourceArn":"false"}`)), "any-service", "invoke"},
+		{"for no source", document(open(`"Null":{"aws:SourceArn":"true"}`)), everyone, "invoke"},
+		{"a service without a source", document(open("", `"Principal":{"Service":"sns.amazonaws.com"}`)), "any-service", "invoke"},
+		{"a service that calls itself so", document(open(`"StringEquals":{"aws:PrincipalServiceName":"s3.amazonaws.com"}`, `"Principal":{"Service":["sns.amazonaws.com","s3.amazonaws.com"]}`)), "any-service", "invoke"},
+		{"anonymous by name", document(open(`"StringEquals":{"aws:userid":"anonymous"}`)), "anonymous", "invoke"},
+		{"a Deny for the URL", document(open(""), open(`"Bool":{"lambda:InvokedViaFunctionUrl":"true"}`, `"Effect":"Deny"`)), "any-principal any-service", "invoke"},
+		{"a Deny for invoking", document(open("", `"Action":"lambda:*"`), open("", `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "url code read control"},
+		{"a Deny for services", document(open(""), open(`"Bool":{"aws:PrincipalIsAWSService":"true"}`, `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "invoke"},
+		{"a Deny for all but one service", document(open(""), open("", `"Effect":"Deny"`, `"NotPrincipal":{"Service":"s3.amazonaws.com"}`)), "any-service", "invoke"},
+		{"a Deny for those without an organization", document(open(""), open(`"Null":{"aws:PrincipalOrgID":"true"}`, `"Effect":"Deny"`)), "any-principal any-principal-url", "invoke"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := parse(t, c.policy)
+			v := exposure.Judge(d, target, exposure.Trust{}, now)[0]
+			var kinds, access []string
+			for _, w := range v.Strangers {
+				kinds = append(kinds, w.Kind.String())
+			}
+			slices.Sort(kinds)
+			for _, a := range v.Access {
+				access = append(access, a.String())
+			}
+			if got := strings.Join(kinds, " "); got != c.kinds {
+				t.Errorf("open to %s, want %s", got, c.kinds)
+			}
+			if got := strings.Join(access, " "); got != c.access {
+				t.Errorf("access %s, want %s", got, c.access)
+			}
+			urlOnly := !strings.Contains(c.kinds+" ", "any-principal ") && !strings.Contains(c.kinds, "service")
+			if v.FunctionURLOnly() != urlOnly {
+				t.Errorf("a matter of the function URL only: %v", v.FunctionURLOnly())
+			}
+			checkVerdict(t, c.policy, &d, 0, target, v, true)
+		})
+	}
+}
+
+// The resource that the policy hangs on decides what its Resources can name (R6).
+func TestQualifiers(t *testing.T) {
+	qualified := func(q string) exposure.Target {
+		on := target
+		on.Qualifier = q
+		return on
+	}
+	live, unknown := qualified("live"), exposure.Target{Account: ownerAccount}
+	resource := func(r string) string { return `"Resource":` + r }
+	deny := func(r string) string { return open("", `"Effect":"Deny"`, resource(r)) }
+	f := func(q string) string { return quoted(functionARN + q) }
+	for _, c := range []struct {
+		name, policy string
+		on           exposure.Target
+		want         exposure.Level
+	}{
+		{"the alias", document(open("", resource(f(":live")))), live, exposure.Public},
+		{"another alias", document(open("", resource(f(":test")))), live, exposure.Restricted},
+		{"the function without a qualifier", document(open("", resource(f("")))), live, exposure.Restricted},
+		{"any qualifier", document(open("", resource(f(":*")))), live, exposure.Public},
+		{"a prefix of function and qualifier", document(open("", resource(f("*")))), live, exposure.Public},
+		{"a pattern of the alias", document(open("", resource(f(":l?v*")))), live, exposure.Public},
+		{"all but the alias", document(open("", `"NotResource":`+f(":live"))), live, exposure.Restricted},
+		{"all but another alias", document(open("", `"NotResource":`+f(":test"))), live, exposure.Public},
+		{"no resource", document(`{"Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction"}`), live, exposure.Public},
+		{"a Deny on the alias", document(open("", resource(f(":*"))), deny(f(":live"))), live, exposure.Restricted},
+		{"a Deny on another alias", document(open("", resource(f(":*"))), deny(f(":test"))), live, exposure.Public},
+		{"a Deny on the function without a qualifier", document(open("", resource(f(":*"))), deny(f(""))), live, exposure.Public},
+		{"a Deny on all but the alias", document(open("", resource(f(":*"))), open("", `"Effect":"Deny"`, `"NotResource":`+f(":live"))), live, exposure.Public},
+		{"a version by a question mark", document(open("", resource(f(":?")))), qualified("7"), exposure.Public},
+		{"two digits by a question mark", document(open("", resource(f(":?")))), qualified("42"), exposure.Restricted},
+
+		{"unqualified: each of two is denied in part", document(open("", resource(`[`+f("")+`,`+f(":live")+`]`)), deny(f("")), deny(f(":l*"))), target, exposure.Restricted},
+		{"unqualified: two Denies leave a third", document(open("", resource(f("*"))), deny(f("")), deny(f(":live"))), target, exposure.Public},
+		{"unqualified: all versions are denied", document(open("", resource(f("*"))), deny(`[`+f("")+`,`+f(":*")+`]`)), target, exposure.Restricted},
+		{"unqualified: longer qualifiers are denied", document(open("", resource(f(":*"))), deny(f(":??*"))), target, exposure.Public},
+		{"unqualified: only what ends in live, but not l", document(open("", resource(f(":*live"))), deny(f(":l*"))), target, exposure.Public},
+
+		{"unknown: any resource", document(open("", resource(`"arn:aws:lambda:us-east-1:444455556666:function:g"`))), unknown, exposure.Public},
+		{"unknown: the Deny covers the same", document(open(""), deny(f(""))), unknown, exposure.Restricted},
+		{"unknown: the Deny covers more", document(open(""), deny(f("*"))), unknown, exposure.Restricted},
+		{"unknown: the Deny covers less", document(open("", resource(f("*"))), deny(f(""))), unknown, exposure.Public},
+		{"unknown: the Deny covers a part of the pattern", document(open("", resource(f(":*"))), deny(f(":?"))), unknown, exposure.Public},
+		{"unknown: the Deny covers one of two", document(open("", resource(`[`+f("")+`,`+f(":live")+`]`)), deny(f(""))), unknown, exposure.Public},
+		{"unknown: the Deny covers both of two", document(open("", resource(`[`+f("")+`,`+f(":live")+`]`)), deny(f("*"))), unknown, exposure.Restricted},
+		{"unknown: the Deny is for all but these", document(open(""), open("", `"Effect":"Deny"`, `"NotResource":`+f(""))), unknown, exposure.Public},
+		{"unknown: the Deny is for all but others", document(open(""), open("", `"Effect":"Deny"`, `"NotResource":`+f(":live"))), unknown, exposure.Restricted},
+		{"unknown: the Deny has no resource", document(open(""), `{"Effect":"Deny","Principal":"*","Action":"*"}`), unknown, exposure.Restricted},
+		{"unknown: the Allow has no resource, the Deny has", document(`{"Effect":"Allow","Principal":"*","Action":"*"}`, deny(f("*"))), unknown, exposure.Public},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := parse(t, c.policy)
+			verdicts := exposure.Judge(d, c.on, exposure.Trust{}, now)
+			if got := exposure.Worst(verdicts); got != c.want {
+				t.Errorf("%v, want %v\n%s\n%s", got, c.want, c.policy, asJSON(t, verdicts))
+			}
+			if c.on.Function != "" {
+				checkVerdict(t, c.policy, &d, 0, c.on, verdicts[0], true)
+				checkStrangers(t, c.policy, c.on, verdicts, 300, 1)
+			}
+		})
+	}
+}
+
+// Whom the configuration trusts is no outsider, and still no stranger's way in (R17).
+func TestTrust(t *testing.T) {
+	named := func(principal string) string { return document(open("", `"Principal":`+principal)) }
+	trust := exposure.Trust{Accounts: []string{"444455556666"}, Orgs: []string{"o-a1b2c3d4e5"}}
+	for _, c := range []struct {
+		name, policy  string
+		plain, trusts exposure.Level
+	}{
+		{"a trusted account", named(`{"AWS":"arn:aws:iam::444455556666:root"}`), exposure.External, exposure.Restricted},
+		{"a trusted account's id", named(`{"AWS":"444455556666"}`), exposure.External, exposure.Restricted},
+		{"a trusted account and another", named(`{"AWS":["444455556666","123456789012"]}`), exposure.External, exposure.External},
+		{"another account", named(`{"AWS":"123456789012"}`), exposure.External, exposure.External},
+		{"a trusted organization", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`)), exposure.External, exposure.Restricted},
+		{"another organization", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-f6g7h8i9j0"}`)), exposure.External, exposure.External},
+		{"a trusted organization and another", document(open(`"StringEquals":{"aws:PrincipalOrgID":["o-a1b2c3d4e5","o-f6g7h8i9j0"]}`)), exposure.External, exposure.External},
+		{"a unit of a trusted organization", document(open(`"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/r-ab12/*"}`)), exposure.External, exposure.Restricted},
+		{"a source in a trusted account", document(open(`"StringEquals":{"aws:SourceAccount":"444455556666"}`, `"Principal":{"Service":"sns.amazonaws.com"}`)), exposure.External, exposure.Restricted},
+		{"a role of a trusted account", document(open(`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::444455556666:role/*"}`)), exposure.External, exposure.Restricted},
+		{"an organization lock by Deny", document(open(""), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`)), exposure.External, exposure.Restricted},
+		{"everyone", document(open("")), exposure.Public, exposure.Public},
+		{"any service", named(`{"Service":"sns.amazonaws.com"}`), exposure.ConfusedDeputy, exposure.ConfusedDeputy},
+		{"all but a trusted account", document(open("", `"NotPrincipal":{"AWS":"444455556666"}`)), exposure.Public, exposure.Public},
+		{"the pattern of a trusted account", document(open(`"StringLike":{"aws:PrincipalAccount":"4444*"}`)), exposure.Public, exposure.Public},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := parse(t, c.policy)
+			if got := exposure.Worst(exposure.Judge(d, target, exposure.Trust{}, now)); got != c.plain {
+				t.Errorf("%v, want %v", got, c.plain)
+			}
+			if got := exposure.Worst(exposure.Judge(d, target, trust, now)); got != c.trusts {
+				t.Errorf("with trust %v, want %v", got, c.trusts)
+			}
+		})
+	}
+}
+
+// The verdict is of the moment that is passed in.
+func TestTheMomentDecides(t *testing.T) {
+	d := parse(t, document(open(`"DateGreaterThan":{"aws:CurrentTime":"2026-06-01T00:00:00Z"},"DateLessThanEquals":{"aws:CurrentTime":"2026-07-01T00:00:00Z"}`)))
+	for moment, want := range map[string]exposure.Level{
+		"2026-05-31T23:59:59Z": exposure.Restricted, "2026-06-01T00:00:00Z": exposure.Restricted, "2026-06-01T00:00:01Z": exposure.Public,
+		"2026-07-01T02:00:00+02:00": exposure.Public, "2026-07-01T00:00:01Z": exposure.Restricted,
+	} {
+		at, err := time.Parse(time.RFC3339, moment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := exposure.Worst(exposure.Judge(d, target, exposure.Trust{}, at)); got != want {
+			t.Errorf("at %s %v, want %v", moment, got, want)
+		}
+	}
+}
+
+// Worst is by rank, and the zero value is not the best.
+func TestWorst(t *testing.T) {
+	order := []exposure.Level{exposure.Restricted, exposure.External, exposure.ConfusedDeputy, exposure.Undetermined, exposure.Public}
+	for i, low := range order {
+		for _, high := range order[i:] {
+			got := exposure.Worst([]exposure.Verdict{{Level: low}, {Level: high}, {Level: low}})
+			if got != high {
+				t.Errorf("worst of %v and %v is %v", low, high, got)
+			}
+		}
+	}
+	if got := exposure.Worst(nil); got != exposure.Restricted {
+		t.Errorf("worst of nothing is %v", got)
+	}
+	if got := exposure.Worst([]exposure.Verdict{{}}); got != exposure.Undetermined {
+		t.Errorf("worst of a verdict that nobody filled in is %v", got)
+	}
+	if got := fmt.Sprint(exposure.Level(99)); got != "undetermined" {
+		t.Errorf("an impossible level is %s", got)
+	}
+}
+
+// Reasons name the deciding elements, by a path that is in the document.
+func TestReasonsNameTheElements(t *testing.T) {
+	for _, c := range []struct {
+		policy string
+		want   []string
+	}{
+		{document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"Bool":{"aws:SecureTransport":"true"}`)),
+			[]string{"principal-everyone $.Statement[0].Principal", "condition-limits $.Statement[0].Condition.StringEquals['aws:PrincipalOrgID']", "names-outsider $.Statement[0].Condition.StringEquals['aws:PrincipalOrgID']"}},
+		{document(open(""), open("", `"Effect":"Deny"`)), []string{"principal-everyone $.Statement[0].Principal", "deny-cancels $.Statement[1]"}},
+		{document(open(`"Bool":{"aws:SecureTransport":"true"}`)), []string{"principal-everyone $.Statement[0].Principal", "condition-no-limit $.Statement[0].Condition.Bool['aws:SecureTransport']"}},
+		{document(open("", `"NotAction":"*"`)), []string{"action-not-grantable $.Statement[0].NotAction"}},
+		{document(open("", `"NotResource":"*"`)), []string{"resource-elsewhere $.Statement[0].NotResource"}},
+		{document(open("", `"NotPrincipal":"*"`)), []string{"principal-nobody $.Statement[0].NotPrincipal"}},
+		{document(open("", `"Principal":{"AWS":"111122223333"}`)), []string{"principal-named $.Statement[0].Principal"}},
+		{document(open(`"StringRegex":{"aws:UserAgent":"x"}`)), []string{"principal-everyone $.Statement[0].Principal", "condition-unknown-operator $.Statement[0].Condition.StringRegex['aws:UserAgent']"}},
+		{document(`{"Effect":"Maybe","Principal":"*","Action":"*"}`), []string{"effect-grants-nothing $.Statement[0].Effect"}},
+		{document(`"x"`), []string{"unreadable $.Statement[0]"}},
+	} {
+		var got []string
+		for _, r := range exposure.Judge(parse(t, c.policy), target, exposure.Trust{}, now)[0].Reasons {
+			got = append(got, r.Code.String()+" "+r.Path())
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s\ngot  %q\nwant %q", c.policy, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,270 @@
+package exposure
+
+import (
+	"slices"
+	"strings"
+)
+
+// Policy variables (R8).
+// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+
+// expand fills in what is known without a request: the escapes, and the keys that
+// are of the function. Variables reports that some value still has a variable.
+func expand(values []string, on *Target) (out []string, variables bool) {
+	some := false
+	for _, v := range values {
+		some = some || strings.IndexByte(v, '$') >= 0
+	}
+	if !some {
+		return values, false
+	}
+	account := on.Account
+	if account == "" {
+		account = ownersAccount
+	}
+	out = make([]string, len(values))
+	for i, v := range values {
+		out[i] = walk(v, func(name string) (string, bool) {
+			switch strings.ToLower(name) {
+			case "*":
+				return string(literalStar), true
+			case "?":
+				return string(literalMark), true
+			case "$":
+				return "$", true
+			case "aws:resourceaccount":
+				return account, true
+			case "aws:resourceorgid":
+				return ownersOrg, true
+			}
+			return "", false
+		})
+		variables = variables || strings.Contains(out[i], "${")
+	}
+	return out, variables
+}
+
+// walk replaces the variables that with knows, and keeps the others as they are.
+func walk(v string, with func(name string) (string, bool)) string {
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(v, "${")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		if to, known := with(name); known && closed {
+			b.WriteString(to)
+			v = after
+		} else {
+			b.WriteString("${")
+			v = rest
+		}
+	}
+}
+
+// variable is a value with one variable in it: before${key}after.
+type variable struct {
+	before, key, after string
+	fallback           string // of ${key, 'fallback'}
+	hasFallback        bool
+}
+
+// parseVariable reads a value that has exactly one variable.
+func parseVariable(v string) (variable, bool) {
+	before, rest, _ := strings.Cut(v, "${")
+	name, after, closed := strings.Cut(rest, "}")
+	if !closed || strings.Contains(after, "${") {
+		return variable{}, false
+	}
+	out := variable{before: before, key: strings.TrimSpace(name), after: after}
+	if key, fallback, ok := strings.Cut(name, ","); ok {
+		fallback = strings.TrimSpace(fallback)
+		if len(fallback) < 2 || fallback[0] != '\'' || fallback[len(fallback)-1] != '\'' {
+			return variable{}, false
+		}
+		out.key, out.fallback, out.hasFallback = strings.TrimSpace(key), fallback[1:len(fallback)-1], true
+	}
+	return out, true
+}
+
+// link adds the keys that variables name, and gives each side of a comparison the
+// values that the other can have.
+func (s *search) link() {
+	for _, t := range s.allTests() {
+		if t.variables {
+			s.tied = append(s.tied, t)
+		}
+	}
+	for range min(len(s.tied), 2) { // values travel along a chain of two
+		s.linkOnce()
+	}
+}
+
+func (s *search) linkOnce() {
+	for _, t := range s.tied {
+		for _, v := range t.values {
+			va, ok := parseVariable(v)
+			if !ok {
+				continue
+			}
+			from := s.useOf(va.key, lookUp(va.key))
+			from.linked = true
+			to := s.useOf(t.from.Key, t.key)
+			to.linked = true
+			if from == to {
+				continue
+			}
+			fromValues, _ := s.candidates(from)
+			toValues, _ := s.candidates(to)
+			if s.domainOf(to).source == free {
+				for _, f := range fromValues {
+					if f.present && !f.unknown {
+						to.links = append(to.links, va.before+f.text+va.after)
+					}
+				}
+				if va.hasFallback {
+					to.links = append(to.links, va.before+va.fallback+va.after)
+				}
+			}
+			if s.domainOf(to).source == theirs {
+				to.links = append(to.links, to.row.own(1)) // a stranger can have two accounts
+				s.avoid(t, to, va, fromValues)
+				// The identity must be the stranger's: from the variable, or from a
+				// wildcard beside it.
+				arn := t.operator != nil && t.operator.operand == arnPattern
+				open := !to.row.identity.fixes(va.before+"*"+va.after, arn) && s.domainOf(from).source == theirs ||
+					hasWildcard(va.before+va.after) && !to.row.identity.fixes(va.before+"x"+va.after, arn)
+				for _, f := range fromValues {
+					if open && f.present && !f.unknown {
+						to.links = append(to.links, to.row.instances(va.before+escape.Replace(f.text)+va.after)...)
+					}
+				}
+			}
+			if s.domainOf(from).source == free {
+				for _, to := range toValues {
+					if rest, ok := strings.CutPrefix(to.text, va.before); ok && to.present {
+						if rest, ok := strings.CutSuffix(rest, va.after); ok {
+							from.links = append(from.links, rest)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// avoid adds values that a pattern with a variable does not match.
+func (s *search) avoid(t *test, to *use, va variable, from []value) {
+	if t.operator == nil || t.operator.operand != pattern && t.operator.operand != arnPattern {
+		return
+	}
+	for _, f := range from {
+		if !f.present || f.unknown {
+			continue
+		}
+		cs := []constraint{{pattern: va.before + escape.Replace(f.text) + va.after, arn: t.operator.operand == arnPattern}}
+		if shape := to.row.shape(); shape.pattern != "" {
+			cs = append(cs, shape)
+		}
+		switch text, found := solve(cs, anyText, s.left); found {
+		case yes:
+			to.links = append(to.links, text)
+		case unknown:
+			s.incomplete = true
+		}
+	}
+}
+
+func (s *search) allTests() (all []*test) {
+	for i := range s.allow {
+		all = append(all, &s.allow[i])
+	}
+	for d := range s.denies {
+		for i := range s.denies[d].tests {
+			all = append(all, &s.denies[d].tests[i])
+		}
+	}
+	return all
+}
+
+// linkedOutcome is how far a complete request gets in: the tests with variables
+// are decided here, and every Deny must be defeated.
+func (s *search) linkedOutcome(values []value, defeat []tri) tri {
+	in := yes
+	if s.tied == nil {
+		return slices.Min(append(defeat[:len(defeat):len(defeat)], in))
+	}
+	if !s.left.spend(len(s.tied) * len(s.uses)) {
+		s.incomplete = true
+		return no
+	}
+	for i := range s.allow {
+		if t := &s.allow[i]; t.variables {
+			in = min(in, s.resolved(t, values))
+		}
+	}
+	for d := range s.denies {
+		in = min(in, max(defeat[d], s.untied(&s.denies[d], values)))
+	}
+	return in
+}
+
+// untied is how far the tests with variables keep a Deny from matching, in a
+// request that lacks only its address.
+func (s *search) untied(d *denial, values []value) (out tri) {
+	for i := range d.tests {
+		if t := &d.tests[i]; t.variables {
+			out = max(out, s.resolved(t, values).not())
+		}
+	}
+	return out
+}
+
+// resolved is the outcome of a test with variables in a complete request.
+func (s *search) resolved(t *test, values []value) tri {
+	if t.operator == nil {
+		return unknown
+	}
+	filled := *t
+	filled.values = nil
+	undecided := false
+	for _, v := range t.values {
+		if !strings.Contains(v, "${") {
+			filled.values = append(filled.values, v)
+			continue
+		}
+		va, ok := parseVariable(v)
+		if !ok {
+			undecided = true
+			continue
+		}
+		of := s.valueOf(va.key, lookUp(va.key), values)
+		switch {
+		case of.unknown || len(of.more) > 0:
+			undecided = true
+		case of.present:
+			filled.values = append(filled.values, va.before+escape.Replace(of.text)+va.after)
+		case va.hasFallback:
+			filled.values = append(filled.values, va.before+escape.Replace(va.fallback)+va.after)
+		default:
+			undecided = undecided || t.operator.negated
+		}
+	}
+	have := s.valueOf(t.from.Key, t.key, values)
+	out := filled.outcome(have)
+	if undecided && have.present && (out == no) != t.operator.negated {
+		return unknown
+	}
+	return out
+}
+
+func (s *search) valueOf(name string, row *keyRow, values []value) value {
+	for i, u := range s.uses {
+		if u.row == row && strings.EqualFold(u.name, name) && i < len(values) {
+			return values[i]
+		}
+	}
+	return value{unknown: true}
+}
