@@ -1,0 +1,47 @@
+package guard
+
+import (
+	"strings"
+	"time"
+)
+
+// UserAgent is the product name that every call of ours carries.
+const UserAgent = "lambda-guardrail"
+
+// Candidate is a resource to look at, and what an event said of it: a hint.
+type Candidate struct {
+	Resource  Resource
+	Call      string    // the event's name, "AddPermission20150331v2"
+	EventID   string    // CloudTrail's, the same in every delivery
+	Time      time.Time // of the call
+	Statement string    // the recorded statement, verbatim JSON; "" if the event carries none
+	Actor     Actor
+}
+
+// Actor is who made the call, as CloudTrail saw it. All fields are optional,
+// and all are text that a stranger may have chosen.
+type Actor struct {
+	Type          string `json:"type,omitempty"` // IAMUser, AssumedRole, Root, AWSService, ...
+	ARN           string `json:"arn,omitempty"`
+	Account       string `json:"account,omitempty"`
+	AccessKeyID   string `json:"accessKeyId,omitempty"`
+	SessionIssuer string `json:"sessionIssuer,omitempty"` // ARN of the role behind a session
+	MFA           string `json:"mfa,omitempty"`           // "true", "false", or "" if the record does not say
+	Source        string `json:"source,omitempty"`        // IP address or service name
+	UserAgent     string `json:"userAgent,omitempty"`
+	InvokedBy     string `json:"invokedBy,omitempty"` // service that called for the actor
+}
+
+// own reports whether the call was the guardrail's. The user agent alone can be
+// forged; the role alone may have been taken over by somebody.
+func (s *Settings) own(a Actor) bool {
+	return s.OwnRole != "" && a.SessionIssuer == s.OwnRole && strings.Contains(a.UserAgent, UserAgent+"/")
+}
+
+// elsewhere reports whether r belongs to another account. CloudTrail gives a
+// cross-account call to the caller's account too; the policy is for the owner's
+// guardrail to read, and ours may not.
+func (s *Settings) elsewhere(r Resource) bool {
+	role := strings.Split(s.OwnRole, ":")
+	return len(role) > 4 && role[4] != r.Account
+}

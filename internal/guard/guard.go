@@ -1,0 +1,82 @@
+// Package guard confirms on the live policy that a statement lets strangers in,
+// takes exactly that statement out where the owner allows it, proves that it is
+// out, and reports what it found. It knows neither the AWS SDK nor where
+// candidates come from nor what makes a statement public.
+package guard
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Sentinels that an implementation of Policies must return (wrapped is fine).
+var (
+	// ErrNotFound: the resource, its policy, or a statement to be removed does
+	// not exist; nothing was written.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: the policy is no longer at the revision that was read; nothing was written.
+	ErrConflict = errors.New("the policy has changed since it was read")
+	// ErrUnknownOutcome: the write was sent and its answer was lost; only a read tells.
+	ErrUnknownOutcome = errors.New("the outcome of the write is unknown")
+)
+
+// Policy is a live resource policy.
+type Policy struct {
+	Document string // verbatim JSON text
+	Revision string // opaque; what Remove compares
+}
+
+// Policies is the guard's view of the Lambda API. Its errors name the call and
+// the resource.
+type Policies interface {
+	// Policy returns the live policy of r, with the token that Remove takes. It
+	// must return ErrNotFound if r, or its policy, does not exist. It is expected
+	// to retry throttling and passing faults itself.
+	Policy(ctx context.Context, r Resource) (Policy, error)
+	// Remove takes out exactly the named statements (indices into the statements
+	// of p.Document) in one write, provided that the policy is still at the
+	// revision of p. It must return ErrConflict if it is not, ErrNotFound if
+	// there is no policy any more, ErrUnknownOutcome if the write may or may not
+	// have happened, and must leave every other statement as it was. It must not
+	// resend a write whose outcome is unknown.
+	Remove(ctx context.Context, r Resource, p Policy, which []int) error
+}
+
+// Sink takes findings to people and machines.
+type Sink interface {
+	Name() string
+	// Report must not modify f, and must return when ctx ends. It may be called
+	// at the same time as the Report of another sink, never as its own.
+	Report(ctx context.Context, f Finding) error
+}
+
+// Evidence keeps what a removal is about to destroy.
+type Evidence interface {
+	// Record writes the findings (statement, whole policy, restore command) down
+	// before the removal. If it fails, nothing is removed.
+	Record(ctx context.Context, fs []Finding) error
+}
+
+// Clock is time, passed in.
+type Clock interface {
+	Now() time.Time
+	// Sleep returns ctx.Err() if ctx ends first.
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Guard looks at one resource at a time. It keeps nothing between two calls and
+// may be used by several goroutines if its parts may.
+type Guard struct {
+	policies Policies
+	sinks    []Sink
+	evidence Evidence
+	clock    Clock
+	settings Settings
+}
+
+// New returns a Guard that writes evidence to evidence before every removal, and
+// reports each finding to every sink.
+func New(policies Policies, sinks []Sink, evidence Evidence, clock Clock, settings Settings) *Guard {
+	return &Guard{policies, sinks, evidence, clock, settings}
+}

@@ -1,0 +1,64 @@
+package guard
+
+import (
+	"path"
+	"time"
+
+	"lambda-guardrail/internal/exposure"
+)
+
+// Mode says what may be done: look, or write too. The zero value is Audit.
+type Mode int
+
+const (
+	Audit Mode = iota
+	Enforce
+)
+
+// String returns the mode as it is written in settings and findings. Whatever is
+// not Enforce is audit.
+func (m Mode) String() string {
+	if m == Enforce {
+		return "enforce"
+	}
+	return "audit"
+}
+
+// MarshalText implements [encoding.TextMarshaler] with [Mode.String].
+func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// Settings are what the owner decided.
+type Settings struct {
+	Mode         Mode
+	FunctionURLs Mode // for statements that let in nobody but callers of the function URL
+	Trust        exposure.Trust
+	Exemptions   []Exemption
+	OwnRole      string // ARN of the guardrail's own role; "" recognises no call as its own
+}
+
+// Exemption lets a public statement stand, until a day and for a reason.
+type Exemption struct {
+	Function    string    `json:"function"`              // ARN pattern with * and ?; a qualifier is part of the ARN
+	Sid         string    `json:"sid,omitempty"`         // "" covers every statement
+	Fingerprint string    `json:"fingerprint,omitempty"` // of the statement; "" covers any content
+	Owner       string    `json:"owner"`
+	Reason      string    `json:"reason"`
+	Until       time.Time `json:"until"` // exempt before this instant
+}
+
+// exemption returns the first one that covers the statement, or nil.
+func (s *Settings) exemption(arn, sid, fingerprint string, now time.Time) *Exemption {
+	for i := range s.Exemptions {
+		e := &s.Exemptions[i]
+		// path.Match: an ARN of a function holds no slash, and a malformed
+		// pattern matches nothing.
+		named, err := path.Match(e.Function, arn)
+		if err == nil && named &&
+			(e.Sid == "" || e.Sid == sid) &&
+			(e.Fingerprint == "" || e.Fingerprint == fingerprint) &&
+			now.Before(e.Until) {
+			return e
+		}
+	}
+	return nil
+}

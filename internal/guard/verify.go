@@ -1,0 +1,69 @@
+package guard
+
+import (
+	"slices"
+	"strconv"
+)
+
+// snapshot is one reading of a policy.
+type snapshot struct {
+	policy   Policy
+	rulings  []ruling
+	count    map[string]int // statements by fingerprint
+	readable bool
+}
+
+// write is a removal that is to be verified.
+type write struct {
+	sure    bool     // we were told that it happened
+	removed []string // fingerprints
+	kept    []ruling
+	left    map[string]int // kept, by fingerprint
+}
+
+// toRemove returns the indices of the statements that are to go.
+func (s *snapshot) toRemove() []int {
+	var which []int
+	for i := range s.rulings {
+		if s.rulings[i].remove {
+			which = append(which, i)
+		}
+	}
+	return which
+}
+
+// undone reports whether s still has what w removed: it is stale, or w has not
+// happened, or somebody put it back.
+func (w *write) undone(s *snapshot) bool {
+	return slices.ContainsFunc(w.removed, func(fingerprint string) bool {
+		return s.count[fingerprint] > w.left[fingerprint]
+	})
+}
+
+// lost names what w was to leave, and s has not. It compares content: a
+// statement that Lambda prints in another way is not lost.
+func (w *write) lost(s *snapshot) []string {
+	if w == nil || w.undone(s) {
+		return nil
+	}
+	var names []string
+	for _, kept := range w.kept {
+		if s.count[kept.fingerprint] >= w.left[kept.fingerprint] {
+			continue
+		}
+		name := "one without a Sid"
+		if kept.statement.Sid != "" {
+			name = strconv.Quote(kept.statement.Sid)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func count(rulings []ruling) map[string]int {
+	n := make(map[string]int, len(rulings))
+	for i := range rulings {
+		n[rulings[i].fingerprint]++
+	}
+	return n
+}
