@@ -1,0 +1,367 @@
+package sink
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"lambda-guardrail/internal/exposure"
+	"lambda-guardrail/internal/guard"
+	"lambda-guardrail/internal/guard/guardtest"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var (
+	now    = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	orders = guard.Resource{Partition: "aws", Region: "eu-central-1", Account: "111122223333", Function: "orders", Qualifier: "live"}
+)
+
+const (
+	public    = `{"Sid":"backdoor","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:eu-central-1:111122223333:function:orders:live"}`
+	url       = `{"Sid":"FunctionURLAllowPublicAccess","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunctionUrl","Resource":"arn:aws:lambda:eu-central-1:111122223333:function:orders:live","Condition":{"StringEquals":{"lambda:FunctionUrlAuthType":"NONE"}}}`
+	unclear   = `{"Sid":"partner","Effect":"Allow","Principal":{"AWS":"*"},"Action":"lambda:*","Resource":"*","Condition":{"StringEquals":{"example:Badge":"blue"}}}`
+	neighbour = `{"Sid":"s3","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:eu-central-1:111122223333:function:orders:live","Condition":{"StringEquals":{"AWS:SourceAccount":"111122223333"},"ArnLike":{"AWS:SourceArn":"arn:aws:s3:::example-bucket"}}}`
+)
+
+func document(statements ...string) string {
+	return `{"Version":"2012-10-17","Id":"default","Statement":[` + strings.Join(statements, ",") + `]}`
+}
+
+// found lets a real Guard come to findings, so that the golden files hold what
+// consumers will see.
+func found(t *testing.T, settings guard.Settings, policy, event string, faults ...guardtest.Fault) (lines []byte, fs []guard.Finding) {
+	t.Helper()
+	policies := &guardtest.Memory{}
+	if policy != "" {
+		policies.Put(orders, policy)
+	}
+	policies.Order(guardtest.Remove, faults...)
+	clock := guardtest.NewClock(now)
+	var out bytes.Buffer
+	log := NewLog(&out, clock.Now)
+	recorder := &guardtest.Recorder{}
+	g := guard.New(policies, []guard.Sink{log, recorder}, log, clock, settings)
+	_, err := g.Respond(t.Context(), guard.Candidate{
+		Resource: orders, Call: "AddPermission20150331v2", EventID: "8f2a8f9c-5c3b-4f0e-9d0a-0123456789ab",
+		Time: now.Add(-41 * time.Second), Statement: event,
+		Actor: guard.Actor{
+			Type: "AssumedRole", ARN: "arn:aws:sts::111122223333:assumed-role/developer/alice", Account: "111122223333",
+			AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SessionIssuer: "arn:aws:iam::111122223333:role/developer", MFA: "true",
+			Source: "203.0.113.7", UserAgent: "aws-cli/2.30.0 md/command#lambda.add-permission",
+		},
+	})
+	if fs = recorder.Findings(); err != nil && fs[0].Outcome != guard.Failed {
+		t.Fatal(err)
+	}
+	return out.Bytes(), fs
+}
+
+func TestGolden(t *testing.T) {
+	enforce := guard.Settings{Mode: guard.Enforce}
+	exempt := guard.Settings{Mode: guard.Enforce, Exemptions: []guard.Exemption{{
+		Function: "arn:aws:lambda:*:111122223333:function:orders:live", Sid: "backdoor",
+		Owner: "shop team", Reason: "a public webhook", Until: now.AddDate(0, 1, 0),
+	}}}
+	tests := []struct {
+		name          string
+		settings      guard.Settings
+		policy, event string
+		faults        []guardtest.Fault
+	}{
+		{name: "reverted", settings: enforce, policy: document(neighbour, public), event: public},
+		{name: "audited", policy: document(neighbour, public), event: public},
+		{name: "audited-function-url", settings: enforce, policy: document(url), event: url},
+		{name: "exempt", settings: exempt, policy: document(public), event: public},
+		{name: "needs-review", settings: enforce, policy: document(unclear), event: ""},
+		{name: "needs-review-document", settings: enforce, policy: "<policy/>"},
+		{name: "already-gone", settings: enforce, policy: document(neighbour), event: public},
+		{name: "failed", settings: enforce, policy: document(neighbour, public), event: public, faults: []guardtest.Fault{{Loses: true}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			lines, fs := found(t, tt.settings, tt.policy, tt.event, tt.faults...)
+			if len(fs) != 1 || !strings.HasPrefix(tt.name, string(fs[0].Outcome)) {
+				t.Fatalf("%+v", fs)
+			}
+			golden(t, tt.name+".log", lines)
+			text, err := json.MarshalIndent(fs[0], "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, tt.name+".json", append(text, '\n'))
+		})
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("..", "..", "testdata", "findings", name)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got; -update rewrites it):\n%s", name, diff)
+	}
+}
+
+// checkLines checks what holds for every line, and returns them decoded.
+func checkLines(t *testing.T, out []byte) []map[string]json.RawMessage {
+	t.Helper()
+	text, ended := strings.CutSuffix(string(out), "\n")
+	if !ended {
+		t.Fatalf("the last line does not end: %q", out)
+	}
+	var lines []map[string]json.RawMessage
+	for line := range strings.SplitSeq(text, "\n") {
+		if i := strings.IndexFunc(line, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }); i >= 0 {
+			t.Fatalf("unprintable at %d of %q", i, line)
+		}
+		if len(line) > 256<<10 {
+			t.Fatalf("a line of %d bytes", len(line))
+		}
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(line), &members); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		for _, name := range []string{"time", "level", "msg"} {
+			if members[name] == nil {
+				t.Fatalf("%s is missing: %s", name, line)
+			}
+		}
+		lines = append(lines, members)
+	}
+	return lines
+}
+
+// TestMetrics holds the lines against the specification of the embedded metric
+// format.
+func TestMetrics(t *testing.T) {
+	for name, settings := range map[string]guard.Settings{"closed": {Mode: guard.Enforce}, "open": {}} {
+		t.Run(name, func(t *testing.T) {
+			out, _ := found(t, settings, document(public), public)
+			lines := checkLines(t, out)
+			line := lines[len(lines)-1]
+			var aws struct {
+				Timestamp         *int64
+				CloudWatchMetrics []struct {
+					Namespace  string
+					Dimensions [][]string
+					Metrics    []struct{ Name, Unit string }
+				}
+			}
+			decoder := json.NewDecoder(bytes.NewReader(line["_aws"]))
+			decoder.DisallowUnknownFields()
+			if err := decoder.Decode(&aws); err != nil {
+				t.Fatal(err)
+			}
+			var at time.Time
+			if err := json.Unmarshal(line["time"], &at); err != nil {
+				t.Fatal(err)
+			}
+			if aws.Timestamp == nil || *aws.Timestamp != at.UnixMilli() {
+				t.Errorf("Timestamp is not in milliseconds")
+			}
+			var values []string
+			for _, d := range aws.CloudWatchMetrics {
+				if d.Namespace == "" || len(d.Namespace) > 1024 {
+					t.Errorf("namespace %q", d.Namespace)
+				}
+				if len(d.Dimensions) == 0 || len(d.Metrics) == 0 || len(d.Metrics) > 100 {
+					t.Errorf("%d sets of dimensions, %d metrics", len(d.Dimensions), len(d.Metrics))
+				}
+				for _, set := range d.Dimensions {
+					if len(set) > 30 {
+						t.Errorf("%d dimensions", len(set))
+					}
+					for _, dimension := range set {
+						var value string
+						if err := json.Unmarshal(line[dimension], &value); err != nil || value == "" || len(value) > 1024 {
+							t.Errorf("dimension %s is %s", dimension, line[dimension])
+						}
+					}
+				}
+				for _, metric := range d.Metrics {
+					var value float64
+					if err := json.Unmarshal(line[metric.Name], &value); err != nil {
+						t.Errorf("metric %s is %s", metric.Name, line[metric.Name])
+					}
+					if !slices.Contains([]string{"Count", "Seconds"}, metric.Unit) {
+						t.Errorf("metric %s has unit %q", metric.Name, metric.Unit)
+					}
+					values = append(values, metric.Name+"="+string(line[metric.Name]))
+				}
+			}
+			want := map[string]string{
+				"closed": "Findings=1 APICalls=3 SecondsOpen=41",
+				"open":   "Findings=1 APICalls=1",
+			}[name]
+			if got := strings.Join(values, " "); got != want {
+				t.Errorf("metrics %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// hostile is a finding all of whose texts are s.
+func hostile(s string) guard.Finding {
+	return guard.Finding{
+		ID: s, Resource: guard.Resource{Partition: s, Region: s, Account: s, Function: s, Qualifier: s},
+		Sid: s, Statement: s, Fingerprint: s, PolicyBefore: s, Error: s, Call: s, EventID: s, Restore: s,
+		Verdict:   exposure.Verdict{Level: exposure.Public, Strangers: []exposure.Witness{{Action: s, Context: []exposure.ContextValue{{Key: s, Values: []string{s}}}}}},
+		Exemption: &guard.Exemption{Function: s, Sid: s, Owner: s, Reason: s},
+		Actor:     guard.Actor{Type: s, ARN: s, Account: s, AccessKeyID: s, SessionIssuer: s, MFA: s, Source: s, UserAgent: s, InvokedBy: s},
+		Outcome:   guard.Outcome(s),
+	}
+}
+
+func FuzzLog(f *testing.F) {
+	for _, seed := range []string{
+		"plain", `"}`, "\n{\"level\":\"INFO\",\"msg\":\"finding\"}\n", "\r\n", "\x00\x07\x1b[2J\x1b]0;title\a", "\x7f\u0085\u009b31m",
+		"\u202egnp.exe\u202c\u2066\u2069\u200f", "\u2028\u2029\ufeff", "\xff\xfe\xc3(", "\xed\xa0\x80", "\ufffd", "\U000e0041", "</script>&", `\u0022\`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) > 10_000 {
+			return // lines of that size have a test of their own
+		}
+		var out bytes.Buffer
+		log := NewLog(&out, func() time.Time { return now })
+		finding := hostile(s)
+		if err := log.Record(t.Context(), []guard.Finding{finding}); err != nil {
+			t.Fatal(err)
+		}
+		if err := log.Report(t.Context(), finding); err != nil {
+			t.Fatal(err)
+		}
+		lines := checkLines(t, out.Bytes())
+		if n := len(lines); n != 2 {
+			t.Fatalf("%d lines", n)
+		}
+		var got struct{ Statement, PolicyBefore, Restore, Sid string }
+		if err := json.Unmarshal(lines[1]["finding"], &got); err != nil {
+			t.Fatal(err)
+		}
+		want := strings.ToValidUTF8(s, "\ufffd")
+		for name, text := range map[string]string{"statement": got.Statement, "policyBefore": got.PolicyBefore, "sid": got.Sid, "restore": got.Restore} {
+			if utf8.ValidString(s) && text != want {
+				t.Errorf("%s was %q, and is read as %q", name, s, text)
+			}
+		}
+		var outcome guard.Outcome
+		if err := json.Unmarshal(lines[1]["Outcome"], &outcome); err != nil || severities[outcome] == "" {
+			t.Errorf("outcome %s", lines[1]["Outcome"])
+		}
+	})
+}
+
+func TestALineThatWouldBeTooLongSaysWhatItLacks(t *testing.T) {
+	// The worst that fits into a policy of 20,480 characters.
+	text := func(character string) string { return strings.Repeat(character, 20_480) }
+	tests := []struct {
+		name, character string
+		omitted         string
+		evidence        int // lines
+	}{
+		{"letters", "a", "", 1},
+		{"quotation marks", `"`, "", 1},
+		{"control characters", "\x7f", `["restore","policyBefore","verdict"]`, 2},
+		{"marks of four bytes each", "\U000e0001", `["restore","policyBefore","verdict"]`, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var out bytes.Buffer
+			log := NewLog(&out, func() time.Time { return now })
+			f := guard.Finding{
+				ID: "1", Statement: text(tt.character), PolicyBefore: text(tt.character), Restore: guard.PrintableJSON(text(tt.character)),
+				Verdict: exposure.Verdict{Strangers: []exposure.Witness{{Action: text(tt.character)}}},
+			}
+			if err := log.Report(t.Context(), f); err != nil {
+				t.Fatal(err)
+			}
+			if got := string(checkLines(t, out.Bytes())[0]["omitted"]); got != tt.omitted {
+				t.Errorf("omitted %s, want %s", cmp.Or(got, "nothing"), cmp.Or(tt.omitted, "nothing"))
+			}
+			out.Reset()
+			if err := log.Record(t.Context(), []guard.Finding{f}); err != nil {
+				t.Fatal(err)
+			}
+			kept := map[string]bool{}
+			lines := checkLines(t, out.Bytes())
+			for _, line := range lines {
+				for _, member := range []string{"statement", "policyBefore"} {
+					var value string
+					if line[member] != nil && json.Unmarshal(line[member], &value) == nil && value == f.Statement {
+						kept[member] = true
+					}
+				}
+			}
+			if len(lines) != tt.evidence || len(kept) != 2 {
+				t.Errorf("%d lines, which have %v", len(lines), kept)
+			}
+		})
+	}
+}
+
+func TestEvidenceThatDoesNotFitIsAnError(t *testing.T) {
+	var out bytes.Buffer
+	f := guard.Finding{PolicyBefore: strings.Repeat("a", 256<<10)}
+	if err := NewLog(&out, func() time.Time { return now }).Record(t.Context(), []guard.Finding{f}); err == nil {
+		t.Error("no error")
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+var errFull = errors.New("no space left")
+
+func TestALogThatCannotBeWrittenIsAnError(t *testing.T) {
+	log := NewLog(full{}, func() time.Time { return now })
+	for name, write := range map[string]func(context.Context) error{
+		"Report": func(ctx context.Context) error { return log.Report(ctx, guard.Finding{}) },
+		"Record": func(ctx context.Context) error { return log.Record(ctx, []guard.Finding{{}}) },
+	} {
+		if err := write(t.Context()); !errors.Is(err, errFull) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func BenchmarkReport(b *testing.B) {
+	log := NewLog(discard{}, func() time.Time { return now })
+	f := guard.Finding{Resource: orders, Statement: public, PolicyBefore: document(neighbour, public)}
+	for b.Loop() {
+		if err := log.Report(b.Context(), f); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
