@@ -1,0 +1,75 @@
+// Package wire puts the parts together, the same for the deployed functions and
+// for the rehearsal: settings and a configuration of the SDK become a Guard and
+// the handler of its events. It does not know the process: environment, output
+// and time are handed in.
+package wire
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+
+	"lambda-guardrail/internal/cloudtrail"
+	"lambda-guardrail/internal/guard"
+	"lambda-guardrail/internal/lambdapolicy"
+	"lambda-guardrail/internal/sink"
+)
+
+// Version is that of the user agent.
+const Version = "0.1.0"
+
+// Guard returns a Guard on the Lambda API of cfg that reports to log.
+func Guard(cfg aws.Config, settings guard.Settings, log io.Writer, clock guard.Clock) *guard.Guard {
+	cfg = cfg.Copy()
+	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, Version))
+	lines := sink.NewLog(log, clock.Now)
+	return guard.New(lambdapolicy.New(cfg, clock), []guard.Sink{lines}, lines, clock, settings)
+}
+
+// Handler takes EventBridge events as they are. It is what aws-lambda-go calls a
+// Handler.
+type Handler struct {
+	guard  *guard.Guard
+	region string
+}
+
+// NewHandler returns a Handler for events of one region.
+func NewHandler(g *guard.Guard, region string) *Handler { return &Handler{g, region} }
+
+// Invoke responds to one event. An event that is none of ours is no error; one of
+// ours that cannot be understood is.
+func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	c, ok, err := cloudtrail.Candidate(event)
+	if err != nil || !ok {
+		return nil, err
+	}
+	if c.Resource.Region != h.region {
+		// Lambda answers that a function of another region is not found.
+		return nil, fmt.Errorf("the event is about %s, and this is %s: want a guardrail in every region", c.Resource.ARN(), h.region)
+	}
+	_, err = h.guard.Respond(ctx, c)
+	return nil, err
+}
+
+// Clock is the time that passes outside.
+type Clock struct{}
+
+// Now implements [guard.Clock].
+func (Clock) Now() time.Time { return time.Now() }
+
+// Sleep implements [guard.Clock].
+func (Clock) Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
