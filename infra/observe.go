@@ -1,0 +1,172 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+
+	"lambda-guardrail/internal/exposure"
+	"lambda-guardrail/internal/guard"
+)
+
+// namespace is that of the metrics in the function's log.
+const namespace = "LambdaGuardrail"
+
+// burst is how many reverts in an hour are no longer one person's mistake.
+const burst = 5
+
+// published are the outcomes of a finding that somebody ought to look at.
+var published = [...]guard.Outcome{guard.Audited, guard.Reverted, guard.AlreadyGone, guard.Failed}
+
+type alarm struct {
+	id, name string
+	why      string
+	metric   awscloudwatch.IMetric
+	from     float64 // raised from this value on
+	times    float64 // in a row
+}
+
+func (g *Guardrail) alarms() []alarm {
+	minutes := awscdk.Duration_Minutes(jsii.Number(5))
+	hour := awscdk.Duration_Hours(jsii.Number(1))
+	sum := func(period awscdk.Duration) *awscloudwatch.MetricOptions {
+		return &awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: period}
+	}
+	return []alarm{
+		{"PublicAlarm", "public-findings", "A statement lets strangers in, or did. The log says which, and what was done.", g.publicFindings(minutes), 1, 1},
+		{"ReviewAlarm", "needs-review", "A statement may let strangers in, and only a person can tell. The log says why.", findings(guard.NeedsReview, minutes), 1, 1},
+		{"BurstAlarm", "reverts-in-a-burst", "Many reverts in an hour: somebody fights the guardrail, or a deployment does. Fix the template, or write an exemption.", findings(guard.Reverted, hour), burst, 1},
+		{"ErrorsAlarm", "errors", "The function gave up on an event, and will be called again. Its log says why.", g.Function.MetricErrors(sum(minutes)), 1, 1},
+		{"ThrottlesAlarm", "throttles", "Events have been waiting for a quarter of an hour. Raise reservedConcurrency, or the account's quota.", g.Function.MetricThrottles(sum(minutes)), 1, 3},
+		{"UndeliveredAlarm", "undelivered", "Events did not reach the function: look at its resource policy, and send them again.", depth(g.undelivered, minutes), 1, 1},
+		{"FailedAlarm", "failed", "The function gave events up for good: the queue says which and why. Their policies are unjudged.", depth(g.failed, minutes), 1, 1},
+	}
+}
+
+func (g *Guardrail) addAlarms() {
+	action := awscloudwatchactions.NewSnsAction(g.Topic)
+	for _, a := range g.alarms() {
+		awscloudwatch.NewAlarm(g.Construct, &a.id, &awscloudwatch.AlarmProps{
+			AlarmName:          g.name(a.name),
+			AlarmDescription:   &a.why,
+			Metric:             a.metric,
+			Threshold:          &a.from,
+			EvaluationPeriods:  &a.times,
+			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+			TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+		}).AddAlarmAction(action)
+	}
+}
+
+// findings returns the number of those with an outcome, whatever their level.
+func findings(outcome guard.Outcome, over awscdk.Duration) awscloudwatch.IMetric {
+	return metric("Findings", "Sum", over, map[string]string{"Outcome": outcome.String()})
+}
+
+// publicFindings returns the number of public statements that no exemption
+// covers. A guardrail that is paused reports in another mode than its own.
+func (g *Guardrail) publicFindings(over awscdk.Duration) awscloudwatch.IMetric {
+	modes := []guard.Mode{guard.Audit}
+	if g.config.Mode == guard.Enforce {
+		modes = append(modes, guard.Enforce)
+	}
+	using := map[string]awscloudwatch.IMetric{}
+	for _, mode := range modes {
+		for _, outcome := range published {
+			using[fmt.Sprintf("m%d", len(using))] = metric("Findings", "Sum", over, map[string]string{
+				"Outcome": outcome.String(), "ExposureLevel": exposure.Public.String(), "Mode": mode.String(),
+			})
+		}
+	}
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Label: jsii.String("public statements"), Expression: jsii.String("SUM(METRICS())"), UsingMetrics: &using, Period: over,
+	})
+}
+
+func metric(name, statistic string, over awscdk.Duration, dimensions map[string]string) awscloudwatch.IMetric {
+	values := map[string]*string{}
+	for k, v := range dimensions {
+		values[k] = &v
+	}
+	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+		Namespace: jsii.String(namespace), MetricName: &name, Statistic: &statistic, Period: over, DimensionsMap: &values,
+	})
+}
+
+func depth(queue awssqs.Queue, over awscdk.Duration) awscloudwatch.IMetric {
+	return queue.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Statistic: jsii.String("Maximum"), Period: over})
+}
+
+// latestFindings reads the lines of the function's log.
+var latestFindings = []string{
+	`fields @timestamp, Outcome, ExposureLevel, finding.resource.arn, finding.sid, finding.call, finding.actor.arn, finding.actor.source`,
+	`filter msg = "finding"`,
+	`sort @timestamp desc`,
+	`limit 50`,
+}
+
+func (g *Guardrail) addDashboard() {
+	minutes := awscdk.Duration_Minutes(jsii.Number(5))
+	sum := &awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes}
+	search := func(metric, dimensions, statistic string) awscloudwatch.IMetric {
+		return awscloudwatch.NewSearchExpression(&awscloudwatch.SearchExpressionProps{
+			Expression: jsii.String(fmt.Sprintf(`SEARCH('{%s,%s} MetricName="%s"', '%s', 300)`, namespace, dimensions, metric, statistic)),
+			Period:     minutes,
+			Label:      jsii.String(""), // those of the metrics will do
+		})
+	}
+	closed := map[string]string{"Outcome": guard.Reverted.String()}
+	graph := func(title string, lines ...awscloudwatch.IMetric) awscloudwatch.IWidget {
+		return awscloudwatch.NewGraphWidget(&awscloudwatch.GraphWidgetProps{
+			Title: &title, Left: &lines, Width: jsii.Number(12), LeftYAxis: &awscloudwatch.YAxisProps{Min: jsii.Number(0), ShowUnits: jsii.Bool(false)},
+		})
+	}
+	g.Dashboard = awscloudwatch.NewDashboard(g.Construct, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
+		DashboardName:   g.name(*g.stack.Region()), // dashboards are global
+		DefaultInterval: awscdk.Duration_Days(jsii.Number(7)),
+		Widgets: &[]*[]awscloudwatch.IWidget{
+			{
+				graph("Findings by outcome, level and mode", search("Findings", "Outcome,ExposureLevel,Mode", "Sum")),
+				graph("Seconds from the call to the verified revert",
+					metric("SecondsOpen", "p50", minutes, closed), metric("SecondsOpen", "Maximum", minutes, closed)),
+			},
+			{
+				graph("Errors of the function, reverts that failed, throttles",
+					g.Function.MetricErrors(sum), findings(guard.Failed, minutes), g.Function.MetricThrottles(sum)),
+				graph("Calls to the Lambda API by outcome", search("APICalls", "Outcome", "Sum")),
+			},
+			{
+				graph("Dead letters: events undelivered, events given up", depth(g.undelivered, minutes), depth(g.failed, minutes)),
+				graph("Events", g.Function.MetricInvocations(sum)),
+			},
+			{awscloudwatch.NewLogQueryWidget(&awscloudwatch.LogQueryWidgetProps{
+				Title: jsii.String("Latest findings"), LogGroupNames: &[]*string{g.Log.LogGroupName()},
+				QueryLines: jsii.Strings(latestFindings...), Width: jsii.Number(24), Height: jsii.Number(9),
+			})},
+		},
+	})
+}
+
+// consoles are the hosts of AWS's consoles that are not as in the partition aws.
+var consoles = [...]struct{ partition, host string }{
+	{"aws-cn", "console.amazonaws.cn"},
+	{"aws-us-gov", "console.amazonaws-us-gov.com"},
+}
+
+func (g *Guardrail) dashboardURL() string {
+	host := "console.aws.amazon.com"
+	for _, c := range consoles {
+		id := "In" + strings.ReplaceAll(c.partition, "-", "")
+		in := awscdk.NewCfnCondition(g.Construct, &id, &awscdk.CfnConditionProps{
+			Expression: awscdk.Fn_ConditionEquals(g.stack.Partition(), c.partition),
+		})
+		host = *awscdk.Token_AsString(awscdk.Fn_ConditionIf(in.LogicalId(), c.host, host), nil)
+	}
+	region := *g.stack.Region()
+	return fmt.Sprintf("https://%s.%s/cloudwatch/home?region=%s#dashboards/dashboard/%s", region, host, region, *g.Dashboard.DashboardName())
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"quamina.net/go/quamina"
+)
+
+const ours, theirs = "lambda-guardrail-", "orders-"
+
+func record(service, call, parameter string, value any) []byte {
+	text, _ := json.Marshal(object{
+		"source": "aws." + service, "detail-type": "AWS API Call via CloudTrail",
+		"detail": object{"eventSource": service + ".amazonaws.com", "eventName": call, "requestParameters": object{parameter: value}},
+	})
+	return text
+}
+
+func tamperRules(t *testing.T, d *deployed) *quamina.Quamina {
+	t.Helper()
+	var rules []string
+	for _, id := range d.all("AWS::Events::Rule") {
+		if strings.HasPrefix(id, "GuardrailTamper") {
+			rules = append(rules, id)
+		}
+	}
+	return patterns(t, d, rules...)
+}
+
+func TestTamperingIsNoticedOnOurPartsOnly(t *testing.T) {
+	d := deploy(t, synthesize(t, nil), virginia)
+	q := tamperRules(t, d)
+	log := d.name(d.all("AWS::Logs::LogGroup")[0])
+	for _, test := range []struct {
+		service, calls, parameter string
+		ours, theirs              any
+	}{
+		{"events", "DisableRule DeleteRule PutRule", "name", ours + "guarded-calls", theirs + "rule"},
+		{"events", "RemoveTargets PutTargets", "rule", ours + "guarded-calls", theirs + "rule"},
+		{"lambda", "DeleteFunction20150331 UpdateFunctionCode20150331v2 UpdateFunctionConfiguration20150331v2 PutFunctionConcurrency20171031 DeleteFunctionConcurrency20171031 RemovePermission20150331v2 AddPermission20150331v2 PutFunctionEventInvokeConfig",
+			"functionName", ours + "respond", theirs + "api"},
+		{"lambda", "DeleteFunction20150331", "functionName", "arn:aws:lambda:us-east-1:111122223333:function:" + ours + "respond:live", "arn:aws:lambda:us-east-1:111122223333:function:orders"},
+		{"lambda", "PutResourcePolicy DeleteResourcePolicy", "resourceArn", "arn:aws:lambda:us-east-1:111122223333:function:" + ours + "respond", "arn:aws:lambda:us-east-1:111122223333:function:orders"},
+		{"sns", "DeleteTopic SetTopicAttributes", "topicArn", "arn:aws:sns:us-east-1:111122223333:" + ours + "alerts", "arn:aws:sns:us-east-1:111122223333:orders"},
+		{"sns", "Unsubscribe SetSubscriptionAttributes", "subscriptionArn", "arn:aws:sns:us-east-1:111122223333:" + ours + "alerts:1234abcd", "arn:aws:sns:us-east-1:111122223333:orders:1234abcd"},
+		{"sqs", "DeleteQueue SetQueueAttributes PurgeQueue", "queueUrl", "https://sqs.us-east-1.amazonaws.com/111122223333/" + ours + "failed", "https://sqs.us-east-1.amazonaws.com/111122223333/orders"},
+		{"logs", "DeleteLogGroup PutRetentionPolicy", "logGroupName", log, "/aws/lambda/orders"},
+		{"monitoring", "DeleteAlarms DisableAlarmActions", "alarmNames", []string{theirs + "errors", ours + "errors"}, []string{theirs + "errors"}},
+		{"monitoring", "PutMetricAlarm SetAlarmState", "alarmName", ours + "errors", theirs + "errors"},
+		{"cloudformation", "DeleteStack UpdateStack ExecuteChangeSet", "stackName", "lambda-guardrail", "orders"},
+		{"cloudformation", "DeleteStack", "stackName", "arn:aws:cloudformation:us-east-1:111122223333:stack/lambda-guardrail/1234abcd", "arn:aws:cloudformation:us-east-1:111122223333:stack/orders/1234abcd"},
+		{"kms", "ScheduleKeyDeletion DisableKey PutKeyPolicy", "keyId", d.arn(d.all("AWS::KMS::Key")[0]), "arn:aws:kms:us-east-1:111122223333:key/00000000-12ab-34cd-56ef-1234567890ab"},
+		{"cloudtrail", "StopLogging DeleteTrail UpdateTrail", "name", "management-events", nil},
+		{"cloudtrail", "PutEventSelectors", "trailName", "management-events", nil},
+		{"iam", "DeleteRole PutRolePolicy DeleteRolePolicy AttachRolePolicy DetachRolePolicy UpdateAssumeRolePolicy PutRolePermissionsBoundary", "roleName", ours + "respond-us-east-1", theirs + "role"},
+	} {
+		for call := range strings.FieldsSeq(test.calls) {
+			if got := matches(t, q, record(test.service, call, test.parameter, test.ours)); len(got) != 1 {
+				t.Errorf("%s %s on %v: reported by %q, want one rule", test.service, call, test.ours, got)
+			}
+			if got := matches(t, q, record(test.service, call, test.parameter, test.theirs)); test.theirs != nil && len(got) > 0 {
+				t.Errorf("%s %s on %v: reported by %q", test.service, call, test.theirs, got)
+			}
+		}
+	}
+	for _, harmless := range [][]byte{
+		record("events", "DescribeRule", "name", ours+"guarded-calls"),
+		record("lambda", "GetPolicy20150331v2", "functionName", ours+"respond"),
+		record("lambda", "RemovePermission20150331v2", "functionName", "orders"),
+		record("cloudtrail", "LookupEvents", "name", "management-events"),
+		bytes.Replace(record("cloudtrail", "StopLogging", "name", "t"), []byte(`"aws.cloudtrail"`), []byte(`"my.forgery"`), 1),
+	} {
+		if got := matches(t, q, harmless); len(got) > 0 {
+			t.Errorf("%s is reported by %q", harmless, got)
+		}
+	}
+}
+
+func TestTamperMessagesGoStraightToTheTopicAndAreReadable(t *testing.T) {
+	d := deploy(t, synthesize(t, nil), virginia)
+	n := 0
+	for _, id := range d.all("AWS::Events::Rule") {
+		if !strings.HasPrefix(id, "GuardrailTamper") {
+			continue
+		}
+		n++
+		targets := property(d.resources[id], "Properties.Targets").([]any)
+		if len(targets) != 1 || property(targets[0], "Arn") != d.arn(d.all("AWS::SNS::Topic")[0]) {
+			t.Errorf("%s goes to %v", id, targets)
+		}
+		template, _ := property(targets[0], "InputTransformer.InputTemplate").(string)
+		for path := range property(targets[0], "InputTransformer.InputPathsMap").(object) {
+			if !strings.Contains(template, "<"+path+">") {
+				t.Errorf("%s reads %s and does not say it", id, path)
+			}
+		}
+		for line := range strings.Lines(template) {
+			if line = strings.TrimSpace(line); !strings.HasPrefix(line, `"`) || !strings.HasSuffix(line, `"`) || strings.Count(line, `"`) != 2 {
+				t.Errorf("%s: EventBridge takes lines in quotation marks: %s", id, line)
+			}
+		}
+		for _, part := range []string{"lambda-guardrail may have been tampered with: <detail-eventName> on <detail-requestParameters-", "<detail-userIdentity-arn>", "<detail-sourceIPAddress>", "<detail-eventTime>", "<account>", "<region>", "<detail-errorCode>"} {
+			if !strings.Contains(template, part) {
+				t.Errorf("%s does not say %s", id, part)
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("only %d rules", n)
+	}
+}
+
+// Calls to IAM are recorded in one region of each partition.
+func TestTheRoleIsWatchedWhereItsCallsAreRecorded(t *testing.T) {
+	template := synthesize(t, nil)
+	for at, want := range map[place]int{virginia: 1, govCloud: 1, beijing: 1, frankfurt: 0} {
+		for name, d := range map[string]*deployed{
+			"anywhere":   deploy(t, template, at),
+			"one region": deploy(t, synthesize(t, object{"regions": at.region}), at),
+		} {
+			got := matches(t, tamperRules(t, d), record("iam", "DeleteRole", "roleName", ours+"respond"))
+			if len(got) != want {
+				t.Errorf("%s, deployed to %s: reported by %q, want %d", name, at.region, got, want)
+			}
+		}
+	}
+}

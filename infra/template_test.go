@@ -1,0 +1,483 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/google/go-cmp/cmp"
+	"quamina.net/go/quamina"
+
+	"lambda-guardrail/internal/exposure"
+	"lambda-guardrail/internal/guard"
+	"lambda-guardrail/internal/sink"
+	"lambda-guardrail/testdata"
+)
+
+var everything = object{
+	"mode": "enforce", "functionUrls": "enforce", "trail": "create", "email": "oncall@example.com",
+	"trustedAccounts": "444455556666", "trustedOrgs": "o-a1b2c3d4e5", "exemptions": "exemptions.json",
+}
+
+func TestEverySentenceAboutTheStackIsInTheTemplate(t *testing.T) {
+	d := deploy(t, synthesize(t, everything), frankfurt)
+	const name, arn = "lambda-guardrail-", ":eu-central-1:111122223333:"
+	for _, test := range []struct {
+		says string
+		kind string
+		id   string // how the logical ID begins, without "Guardrail"
+		path string
+		want any
+	}{
+		{"the rule listens on the default bus", "Events::Rule", "Rule", "EventBusName", nil},
+		{"the rule is on", "Events::Rule", "Rule", "State", "ENABLED"},
+		{"the rule calls the function", "Events::Rule", "Rule", "Targets.0.Arn", "arn:aws:lambda" + arn + "function:lambda-guardrail-respond"},
+		{"an event is delivered within the hour", "Events::Rule", "Rule", "Targets.0.RetryPolicy.MaximumEventAgeInSeconds", 3600.0},
+		{"until then it is tried again", "Events::Rule", "Rule", "Targets.0.RetryPolicy.MaximumRetryAttempts", 185.0},
+		{"what cannot be delivered is kept", "Events::Rule", "Rule", "Targets.0.DeadLetterConfig.Arn", "arn:aws:sqs" + arn + "lambda-guardrail-undelivered"},
+		{"the rule may call the function", "Lambda::Permission", "RuleAllow", "SourceArn", "arn:aws:events" + arn + "rule/lambda-guardrail-guarded-calls"},
+		{"SourceAccount would break delivery", "Lambda::Permission", "RuleAllow", "SourceAccount", nil},
+		{"the function has a runtime that is supported", "Lambda::Function", "Respond", "Runtime", "provided.al2023"},
+		{"the function is for arm64", "Lambda::Function", "Respond", "Architectures", []any{"arm64"}},
+		{"the function logs JSON", "Lambda::Function", "Respond", "LoggingConfig.LogFormat", "JSON"},
+		{"the function logs to a group of ours", "Lambda::Function", "Respond", "LoggingConfig.LogGroup", name + d.all("AWS::Logs::LogGroup")[0] + "-EXAMPLE12345"},
+		{"findings are not filtered out", "Lambda::Function", "Respond", "LoggingConfig.ApplicationLogLevel", "INFO"},
+		{"the function is traced", "Lambda::Function", "Respond", "TracingConfig.Mode", "Active"},
+		{"the function has some executions of its own", "Lambda::Function", "Respond", "ReservedConcurrentExecutions", 5.0},
+		{"settings reach the function", "Lambda::Function", "Respond", "Environment.Variables", object{
+			"GUARDRAIL_MODE": "enforce", "GUARDRAIL_FUNCTION_URLS": "enforce", "GUARDRAIL_TRUSTED_ACCOUNTS": "444455556666", "GUARDRAIL_TRUSTED_ORGS": "o-a1b2c3d4e5",
+			"GUARDRAIL_EXEMPTIONS": "exemptions.json", "GUARDRAIL_OWN_ROLE": "arn:aws:iam::111122223333:role/lambda-guardrail-respond-eu-central-1",
+		}},
+		{"a burst waits for six hours", "Lambda::EventInvokeConfig", "Respond", "MaximumEventAgeInSeconds", 21600.0},
+		{"an event that fails is tried again", "Lambda::EventInvokeConfig", "Respond", "MaximumRetryAttempts", 2.0},
+		{"an event that is given up is kept", "Lambda::EventInvokeConfig", "Respond", "DestinationConfig.OnFailure.Destination", "arn:aws:sqs" + arn + "lambda-guardrail-failed"},
+		{"the log is kept for a year", "Logs::LogGroup", "Log", "RetentionInDays", 365.0},
+		{"the topic is encrypted with a key of ours", "SNS::Topic", "Topic", "KmsMasterKeyId", "arn:aws:kms" + arn + "key/1234abcd-12ab-34cd-56ef-1234567890ab"},
+		{"the key rotates", "KMS::Key", "Key", "EnableKeyRotation", true},
+		{"a person is subscribed", "SNS::Subscription", "Topic", "Endpoint", "oncall@example.com"},
+		{"letters undelivered are encrypted", "SQS::Queue", "Undelivered", "SqsManagedSseEnabled", true},
+		{"letters given up are encrypted", "SQS::Queue", "Failed", "SqsManagedSseEnabled", true},
+		{"letters undelivered are kept for two weeks", "SQS::Queue", "Undelivered", "MessageRetentionPeriod", 1209600.0},
+		{"letters given up are kept for two weeks", "SQS::Queue", "Failed", "MessageRetentionPeriod", 1209600.0},
+		{"the trail logs", "CloudTrail::Trail", "Trail", "IsLogging", true},
+		{"the trail logs management events", "CloudTrail::Trail", "Trail", "EventSelectors.0.IncludeManagementEvents", true},
+		{"nobody else reads the trail", "S3::Bucket", "TrailBucket", "PublicAccessBlockConfiguration", object{"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true}},
+		{"the dashboard is named after the region", "CloudWatch::Dashboard", "Dashboard", "DashboardName", "lambda-guardrail-eu-central-1"},
+	} {
+		t.Run(test.says, func(t *testing.T) {
+			id := find(t, d, "AWS::"+test.kind, test.id)
+			if diff := cmp.Diff(test.want, property(d.resources[id]["Properties"], test.path)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func find(t *testing.T, d *deployed, kind, begins string) string {
+	t.Helper()
+	var found []string
+	for _, id := range d.all(kind) {
+		if rest, ok := strings.CutPrefix(id, "Guardrail"+begins); ok && regexp.MustCompile(`^.*[0-9A-F]{8}$`).MatchString(rest) {
+			found = append(found, id)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("of the type %s these begin with %q: %q, want one", kind, begins, found)
+	}
+	return found[0]
+}
+
+func TestNothingIsLeftOutOfEveryKind(t *testing.T) {
+	d := deploy(t, synthesize(t, everything), frankfurt)
+	topic := d.arn(d.all("AWS::SNS::Topic")[0])
+	for _, id := range d.all("AWS::CloudWatch::Alarm") {
+		p := d.resources[id]["Properties"].(object)
+		if !cmp.Equal(p["AlarmActions"], any([]any{topic})) || p["TreatMissingData"] != "notBreaching" || p["AlarmDescription"] == "" {
+			t.Errorf("%s tells nobody, or is raised by silence, or does not say what to do: %v", id, p)
+		}
+	}
+	if got, want := len(d.all("AWS::CloudWatch::Alarm")), 7; got != want {
+		t.Errorf("%d alarms, want %d", got, want)
+	}
+	var denied []any
+	for _, kind := range []string{"AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"} {
+		for _, id := range d.all(kind) {
+			for _, s := range property(d.resources[id], "Properties.PolicyDocument.Statement").([]any) {
+				if property(s, "Effect") == "Deny" && property(s, "Condition.Bool.aws:SecureTransport") == "false" {
+					denied = append(denied, property(d.resources[id], "Properties"))
+				}
+			}
+		}
+	}
+	if len(denied) != 4 {
+		t.Errorf("%d of two queues, a topic and a bucket refuse what is not encrypted on its way", len(denied))
+	}
+	for _, kind := range []string{"AWS::Logs::LogGroup", "AWS::S3::Bucket"} {
+		for _, id := range d.all(kind) {
+			if d.resources[id]["DeletionPolicy"] != "Retain" || d.resources[id]["UpdateReplacePolicy"] != "Retain" {
+				t.Errorf("%s goes with the stack, and it holds evidence", id)
+			}
+		}
+	}
+}
+
+func TestTheTopicAndItsKeyTakeMessagesOfEventsAndAlarmsOnly(t *testing.T) {
+	d := deploy(t, synthesize(t, nil), frankfurt)
+	alarms := object{
+		"StringEquals": object{"aws:SourceAccount": account},
+		"ArnLike":      object{"aws:SourceArn": "arn:aws:cloudwatch:eu-central-1:111122223333:alarm:lambda-guardrail-*"},
+	}
+	for _, test := range []struct {
+		what   string
+		policy any
+		action any
+	}{
+		{"topic", property(d.resources[d.all("AWS::SNS::TopicPolicy")[0]], "Properties.PolicyDocument.Statement"), "sns:Publish"},
+		{"key", property(d.resources[d.all("AWS::KMS::Key")[0]], "Properties.KeyPolicy.Statement"), []any{"kms:Decrypt", "kms:GenerateDataKey*"}},
+	} {
+		got := map[any]any{}
+		for _, s := range test.policy.([]any) {
+			if property(s, "Effect") == "Allow" && property(s, "Principal.Service") != nil {
+				if diff := cmp.Diff(test.action, property(s, "Action")); diff != "" {
+					t.Errorf("%s: %s", test.what, diff)
+				}
+				got[property(s, "Principal.Service")] = property(s, "Condition")
+			}
+		}
+		want := map[any]any{"events.amazonaws.com": nil, "cloudwatch.amazonaws.com": alarms}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", test.what, diff)
+		}
+	}
+}
+
+func TestReservedConcurrency(t *testing.T) {
+	for _, test := range []struct {
+		context object
+		want    any
+	}{
+		{object{"mode": "audit"}, nil},
+		{object{"mode": "enforce"}, 5.0},
+		{object{"mode": "enforce", "reservedConcurrency": "0"}, nil},
+		{object{"mode": "audit", "reservedConcurrency": "7"}, 7.0},
+	} {
+		d := deploy(t, synthesize(t, test.context), frankfurt)
+		function := d.resources[d.all("AWS::Lambda::Function")[0]]
+		if got := property(function, "Properties.ReservedConcurrentExecutions"); got != test.want {
+			t.Errorf("%v: %v, want %v", test.context, got, test.want)
+		}
+	}
+}
+
+func TestWhatIsNotAskedForIsNotThere(t *testing.T) {
+	d := deploy(t, synthesize(t, nil), frankfurt)
+	for _, kind := range []string{"AWS::SNS::Subscription", "AWS::CloudTrail::Trail", "AWS::S3::Bucket", "Custom::LogRetention", "AWS::IAM::ManagedPolicy"} {
+		if ids := d.all(kind); ids != nil {
+			t.Errorf("there are %s: %q", kind, ids)
+		}
+	}
+}
+
+// A pattern that matches too little is blind, and one that matches too much is
+// paid for: the corpus says what is right.
+func TestTheDeployedRuleSelectsTheCorpus(t *testing.T) {
+	d := deploy(t, synthesize(t, nil), frankfurt)
+	q := patterns(t, d, find(t, d, "AWS::Events::Rule", "Rule"))
+	for folder, want := range map[string]bool{"events/guarded": true, "events/ignored": false} {
+		entries, err := testdata.Files.ReadDir(folder)
+		if err != nil || len(entries) == 0 {
+			t.Fatal(folder, err)
+		}
+		for _, entry := range entries {
+			text, err := testdata.Files.ReadFile(folder + "/" + entry.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if selected := len(matches(t, q, text)) > 0; selected != want {
+				t.Errorf("%s/%s: selected is %t", folder, entry.Name(), selected)
+			}
+		}
+	}
+}
+
+func patterns(t *testing.T, d *deployed, rules ...string) *quamina.Quamina {
+	t.Helper()
+	q, err := quamina.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range rules {
+		text, err := json.Marshal(property(d.resources[id], "Properties.EventPattern"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := q.AddPattern(id, string(text)); err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+	}
+	return q
+}
+
+func matches(t *testing.T, q *quamina.Quamina, event []byte) []string {
+	t.Helper()
+	found, err := q.MatchesForEvent(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, x := range found {
+		ids = append(ids, x.(string))
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+func TestPatternsNamesAndPoliciesAreWithinTheQuotas(t *testing.T) {
+	longest := object{"name": strings.Repeat("n", 32), "mode": "enforce"}
+	d := deploy(t, synthesize(t, longest), place{"aws-us-gov", "us-gov-west-1"})
+	d.stack = strings.Repeat("n", 32)
+	for _, id := range d.all("AWS::Events::Rule") {
+		p := d.resources[id]["Properties"]
+		text, err := json.Marshal(property(p, "EventPattern"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) > 2048 {
+			t.Errorf("the pattern of %s has %d characters, EventBridge takes 2048", id, len(text))
+		}
+		if template, _ := property(p, "Targets.0.InputTransformer.InputTemplate").(string); len(template) > 8192 {
+			t.Errorf("the template of %s has %d characters, EventBridge takes 8192", id, len(template))
+		}
+	}
+	for kind, most := range map[string]int{"AWS::Events::Rule": 64, "AWS::IAM::Role": 64, "AWS::Lambda::Function": 64, "AWS::SQS::Queue": 80, "AWS::SNS::Topic": 256, "AWS::CloudWatch::Alarm": 255} {
+		for _, id := range d.all(kind) {
+			if name := d.name(id); len(name) > most {
+				t.Errorf("%s has the name %s of %d characters, AWS takes %d", id, name, len(name), most)
+			}
+		}
+	}
+	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+	for _, id := range d.all("AWS::SQS::QueuePolicy") {
+		if n := len(property(d.resources[id], "Properties.PolicyDocument.Statement").([]any)); n > 10 {
+			t.Errorf("%s has %d statements with conditions, SQS takes 10", id, n)
+		}
+	}
+}
+
+func TestNoAccountAndNoPartitionIsWrittenDown(t *testing.T) {
+	for name, context := range map[string]object{
+		"anywhere":   {"mode": "enforce", "trail": "create"},
+		"one region": {"regions": "eu-central-1"},
+	} {
+		text, err := json.Marshal(synthesize(t, context))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, wrong := range []string{`arn:aws[a-z-]*:`, `\b[0-9]{12}\b`} {
+			if at := regexp.MustCompile(wrong).Find(text); at != nil {
+				t.Errorf("%s: the template has %s", name, at)
+			}
+		}
+	}
+}
+
+func TestOtherPartitionsGetTheirOwnARNsAndConsole(t *testing.T) {
+	template := synthesize(t, everything)
+	for _, test := range []struct {
+		place
+		console string
+	}{
+		{frankfurt, "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#dashboards/dashboard/lambda-guardrail-eu-central-1"},
+		{beijing, "https://cn-north-1.console.amazonaws.cn/cloudwatch/home?region=cn-north-1#dashboards/dashboard/lambda-guardrail-cn-north-1"},
+		{govCloud, "https://us-gov-west-1.console.amazonaws-us-gov.com/cloudwatch/home?region=us-gov-west-1#dashboards/dashboard/lambda-guardrail-us-gov-west-1"},
+	} {
+		d := deploy(t, template, test.place)
+		if got := d.resolve(property(template, "Outputs.DashboardUrl.Value")); got != test.console {
+			t.Errorf("%v: the dashboard is at %v, want %s", test.place, got, test.console)
+		}
+		text, err := json.Marshal(d.resources)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, arn := range regexp.MustCompile(`arn:aws[a-z-]*:`).FindAllString(string(text), -1) {
+			if arn != "arn:"+test.partition+":" {
+				t.Errorf("%v: there is %s", test.place, arn)
+			}
+		}
+	}
+}
+
+func TestOutputs(t *testing.T) {
+	template := synthesize(t, nil)
+	d := deploy(t, template, frankfurt)
+	got := map[string]any{}
+	for name, output := range template["Outputs"].(object) {
+		got[name] = d.resolve(property(output, "Value"))
+	}
+	want := map[string]any{
+		"Mode":         "audit",
+		"FunctionUrls": "audit",
+		"RuleName":     "lambda-guardrail-guarded-calls",
+		"FunctionName": "lambda-guardrail-respond",
+		"LogGroupName": "lambda-guardrail-" + d.all("AWS::Logs::LogGroup")[0] + "-EXAMPLE12345",
+		"TopicArn":     "arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-alerts",
+		"DashboardUrl": "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#dashboards/dashboard/lambda-guardrail-eu-central-1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRegionsAndModesOfOneList(t *testing.T) {
+	stacks := newStacks(t, newApp(t, object{"regions": []any{"eu-central-1", "us-east-1:enforce"}}))
+	var got []string
+	for _, s := range stacks {
+		got = append(got, *s.Node().Id()+" "+*s.StackName()+" "+*s.Region()+" "+property(templateOf(s), "Outputs.Mode.Value").(string))
+	}
+	want := []string{
+		"lambda-guardrail-eu-central-1 lambda-guardrail eu-central-1 audit",
+		"lambda-guardrail-us-east-1 lambda-guardrail us-east-1 enforce",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Four guardrails, two in each of two regions, in one app and account.
+func TestNamesDoNotClash(t *testing.T) {
+	app := newApp(t, object{"regions": "eu-central-1,us-east-1"})
+	c, err := settings(app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stacks []awscdk.Stack
+	for name, mode := range map[string]guard.Mode{"lambda-guardrail": guard.Audit, "trial": guard.Enforce} {
+		c.Stack.Name = name
+		for i := range c.Stack.Regions {
+			c.Stack.Regions[i].Mode = mode
+		}
+		stacks = append(stacks, NewStacks(app, c, fixture)...)
+	}
+	taken := map[string]string{}
+	for _, stack := range stacks {
+		d := deploy(t, templateOf(stack), place{"aws", *stack.Region()})
+		d.stack = *stack.StackName()
+		for id, resource := range d.resources {
+			kind := resource["Type"].(string)
+			if _, named := names[kind]; !named || kind == "AWS::KMS::Key" {
+				continue
+			}
+			arn, owner := d.arn(id), *stack.Node().Id()+" "+id
+			if other, clash := taken[arn]; clash {
+				t.Errorf("%s is both %s and %s", arn, owner, other)
+			}
+			taken[arn] = owner
+		}
+	}
+	if len(taken) < 100 {
+		t.Errorf("only %d names were compared", len(taken))
+	}
+}
+
+// What alarms and dashboard look at must be what the function writes.
+func TestMetricsAndFieldsAreThoseOfTheLog(t *testing.T) {
+	d := deploy(t, synthesize(t, object{"mode": "enforce"}), frankfurt)
+	written := map[string]bool{}
+	var line object
+	for _, outcome := range []guard.Outcome{guard.Audited, guard.NeedsReview, guard.Reverted, guard.AlreadyGone, guard.Failed} {
+		for _, mode := range []guard.Mode{guard.Audit, guard.Enforce} {
+			var out bytes.Buffer
+			now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+			f := guard.Finding{Outcome: outcome, Mode: mode, Verdict: exposure.Verdict{Level: exposure.Public}, OpenedAt: now, ClosedAt: now, Sid: "s", Call: "c", Actor: guard.Actor{ARN: "a", Source: "s"}}
+			if err := sink.NewLog(&out, func() time.Time { return now }).Report(t.Context(), f); err != nil {
+				t.Fatal(err)
+			}
+			line = object{}
+			if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+				t.Fatal(err)
+			}
+			directive := property(line, "_aws.CloudWatchMetrics.0").(object)
+			for _, metric := range directive["Metrics"].([]any) {
+				for _, set := range directive["Dimensions"].([]any) {
+					values := object{}
+					for _, dimension := range set.([]any) {
+						values[dimension.(string)] = line[dimension.(string)]
+					}
+					written[key(directive["Namespace"], property(metric, "Name"), values)] = true
+				}
+			}
+		}
+	}
+	read := 0
+	for _, id := range d.all("AWS::CloudWatch::Alarm") {
+		p := d.resources[id]["Properties"].(object)
+		looked := []any{p}
+		for _, m := range asList(p["Metrics"]) {
+			looked = append(looked, property(m, "MetricStat.Metric"))
+		}
+		for _, m := range looked {
+			if property(m, "Namespace") != namespace {
+				continue
+			}
+			values := object{}
+			for _, dimension := range property(m, "Dimensions").([]any) {
+				values[property(dimension, "Name").(string)] = property(dimension, "Value")
+			}
+			read++
+			if k := key(namespace, property(m, "MetricName"), values); !written[k] {
+				t.Errorf("%s looks at %s, which nothing writes", id, k)
+			}
+		}
+	}
+	if read < 10 {
+		t.Errorf("only %d metrics of ours are looked at", read)
+	}
+	body := property(d.resources[d.all("AWS::CloudWatch::Dashboard")[0]], "Properties.DashboardBody").(string)
+	if !json.Valid([]byte(body)) {
+		t.Errorf("the dashboard is not JSON: %s", body)
+	}
+	for _, field := range strings.Split(strings.TrimPrefix(latestFindings[0], "fields @timestamp, "), ", ") {
+		if field = strings.Replace(field, "finding.resource.arn", "finding.resource", 1); property(line, field) == nil {
+			t.Errorf("the dashboard lists %s, which the log does not have", field)
+		}
+	}
+}
+
+func key(namespace, metric any, dimensions object) string {
+	text, _ := json.Marshal([]any{namespace, metric, dimensions})
+	return string(text)
+}
+
+func asList(v any) []any {
+	list, _ := v.([]any)
+	return list
+}
+
+// The golden template shows a reviewer each change of what is deployed.
+func TestTemplateIsTheGoldenOne(t *testing.T) {
+	const golden = "testdata/template.json"
+	got, err := json.MarshalIndent(synthesize(t, everything), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, '\n')
+	if *update {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
+		t.Errorf("the template has changed; go test ./infra -update accepts that:\n%s", diff)
+	}
+}
