@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -342,10 +343,8 @@ func (g *generator) meet(cs []constraint) {
 			}
 		}
 	}
-	for _, c := range g.fixed { // want is false
-		cs = append(cs, c)
-	}
-	for literal := range g.literals {
+	cs = append(cs, g.fixed...) // want is false
+	for _, literal := range slices.Sorted(maps.Keys(g.literals)) {
 		cs = append(cs, constraint{pattern: escape.Replace(literal)})
 		if len(cs) > 64 {
 			break
