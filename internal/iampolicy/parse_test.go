@@ -91,8 +91,8 @@ func TestEveryFormIsRead(t *testing.T) {
 				Conditions: []iampolicy.Condition{{Operator: "StringEquals", Key: `"`, Values: []string{`\`}}}}},
 		{"quotes and colons in a Sid", `{"Sid":"\",\"Effect\":\"Deny","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction"}`,
 			iampolicy.Statement{Sid: `","Effect":"Deny`, Effect: "Allow", Principal: everyone, Action: invoke, Resource: missing}},
-		{"unicode", `{"Sid":"日本 ‮ é \u0000","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction"}`,
-			iampolicy.Statement{Sid: "日本 ‮ é \x00", Effect: "Allow", Principal: everyone, Action: invoke, Resource: missing}},
+		{"unicode", "{\"Sid\":\"日本 \u202e é \\u0000\",\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"lambda:InvokeFunction\"}",
+			iampolicy.Statement{Sid: "日本 \u202e é \x00", Effect: "Allow", Principal: everyone, Action: invoke, Resource: missing}},
 		{"white space", "{ \"Effect\" :\t\"Allow\" ,\r\n \"Principal\" : { \"AWS\" : [ \"*\" ] } , \"Action\" : [ \"lambda:InvokeFunction\" ] }",
 			iampolicy.Statement{Effect: "Allow", Principal: everyone, Action: invoke, Resource: missing}},
 	} {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,7 +73,14 @@ var omissions = [...]struct {
 	{"statement", func(f *guard.Finding) { f.Statement = "" }},
 	{"sid", func(f *guard.Finding) { f.Sid = "" }},
 	{"error", func(f *guard.Finding) { f.Error = "" }},
+	{"exemption", func(f *guard.Finding) { f.Exemption = nil }},
+	{"actor", func(f *guard.Finding) {
+		f.Actor = guard.Actor{ARN: cut(f.Actor.ARN), AccessKeyID: cut(f.Actor.AccessKeyID)}
+	}},
 }
+
+// cut keeps what AWS's own names fit into.
+func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), 2048)], "") }
 
 // Report implements [guard.Sink].
 func (l *Log) Report(_ context.Context, f guard.Finding) error {
