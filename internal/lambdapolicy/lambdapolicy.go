@@ -29,10 +29,10 @@ type Policies struct {
 var _ guard.Policies = (*Policies)(nil)
 
 // New returns the policies of the account and region of cfg. Delays between
-// attempts go through clock; how often and when a call is sent again is decided
-// here, whatever cfg says of it.
+// attempts go through clock. What is sent again is decided here; how often, by
+// cfg.RetryMaxAttempts, 8 times if that is 0 and never less than 6.
 func New(cfg aws.Config, clock guard.Clock) *Policies {
-	return &Policies{lambda.NewFromConfig(cfg), clock, reads(), writes()}
+	return &Policies{lambda.NewFromConfig(cfg), clock, reads(attempts(cfg)), writes(attempts(cfg))}
 }
 
 // Policy implements [guard.Policies].

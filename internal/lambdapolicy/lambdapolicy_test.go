@@ -44,6 +44,7 @@ type world struct {
 	*lambdatest.Account
 	clock
 	policies *lambdapolicy.Policies
+	attempts int // of the configuration
 }
 
 func newWorld() *world {
@@ -57,7 +58,7 @@ func (w *world) connect(url string, transport http.RoundTripper) {
 		Region:           "eu-west-1",
 		BaseEndpoint:     &url,
 		HTTPClient:       &http.Client{Transport: transport},
-		RetryMaxAttempts: 2, // as AWS_MAX_ATTEMPTS would set it: it must not count
+		RetryMaxAttempts: w.attempts,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
 		}),
@@ -522,4 +523,19 @@ func TestWhereRemovePermissionIsRefusedTheWholePolicyIsWritten(t *testing.T) {
 
 func isSentinel(err error) bool {
 	return errors.Is(err, guard.ErrNotFound) || errors.Is(err, guard.ErrConflict) || errors.Is(err, guard.ErrUnknownOutcome)
+}
+
+func TestTheConfigurationSaysHowOftenACallIsSent(t *testing.T) {
+	for configured, want := range map[int]int{0: 8, 2: 6, 12: 12} {
+		w := newWorld()
+		w.attempts = configured
+		w.connect("https://lambda.invalid", w.Account)
+		w.Order(lambdatest.Fault{Operation: "GetPolicy", Kind: lambdatest.Throttle, Times: 100})
+		if _, err := w.policies.Policy(t.Context(), function); err == nil {
+			t.Error("no error though every call was throttled")
+		}
+		if got := len(w.Calls()); got != want {
+			t.Errorf("%d configured: %d calls, want %d", configured, got, want)
+		}
+	}
 }

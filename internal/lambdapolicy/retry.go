@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -14,23 +15,32 @@ import (
 )
 
 const (
-	maxAttempts = 8
+	maxAttempts = 8               // if the configuration says nothing
+	minAttempts = 6               // whatever it says: GetPolicy has 15 calls a second for a whole account
 	maxBackoff  = 5 * time.Second // all delays of a call together stay under 27 s
 )
 
 // reads sends a call again after all that may pass.
-func reads() *retry.Standard { return standard(retry.DefaultRetryables...) }
+func reads(attempts int) *retry.Standard { return standard(attempts, retry.DefaultRetryables...) }
 
 // writes sends a call again only if the API answered that it was throttled. A
 // write whose outcome is unknown must not be sent again: had it happened, the
 // second one would be refused for the revision that the first one moved.
-func writes() *retry.Standard {
-	return standard(retry.RetryableHTTPStatusCode{Codes: map[int]struct{}{http.StatusTooManyRequests: {}}})
+func writes(attempts int) *retry.Standard {
+	return standard(attempts, retry.RetryableHTTPStatusCode{Codes: map[int]struct{}{http.StatusTooManyRequests: {}}})
 }
 
-func standard(retryables ...retry.IsErrorRetryable) *retry.Standard {
+// attempts is how often a call is sent at the most.
+func attempts(cfg aws.Config) int {
+	if cfg.RetryMaxAttempts == 0 {
+		return maxAttempts
+	}
+	return max(minAttempts, cfg.RetryMaxAttempts)
+}
+
+func standard(attempts int, retryables ...retry.IsErrorRetryable) *retry.Standard {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = maxAttempts
+		o.MaxAttempts = attempts
 		o.MaxBackoff = maxBackoff
 		o.Retryables = retryables
 		o.RateLimiter = ratelimit.None // the SDK's quota of retries is gone after some tens of them in a burst

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,9 +29,8 @@ const attemptTime = 5 * time.Second
 //   - AWS_ENDPOINT_URL_SERVICE, or else AWS_ENDPOINT_URL, unless
 //     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true;
 //   - AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT.
-//
-// How often a call is sent again follows from what the call does, not from
-// AWS_MAX_ATTEMPTS or AWS_RETRY_MODE.
+//   - AWS_MAX_ATTEMPTS and AWS_RETRY_MODE. What may be sent again follows from
+//     what the call does, and the delays are those of the standard mode in either.
 func AWS(environ []string) (aws.Config, error) {
 	env := environment{}
 	for _, variable := range environ {
@@ -58,6 +58,20 @@ func AWS(environ []string) (aws.Config, error) {
 	flags := source{
 		fips:      env.flag("AWS_USE_FIPS_ENDPOINT", &problems),
 		dualStack: env.flag("AWS_USE_DUALSTACK_ENDPOINT", &problems),
+	}
+	if text := env["AWS_MAX_ATTEMPTS"]; text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			problems.add("AWS_MAX_ATTEMPTS is %q: want a whole number from 1", text)
+		}
+		cfg.RetryMaxAttempts = n
+	}
+	if text := env["AWS_RETRY_MODE"]; text != "" {
+		mode, err := aws.ParseRetryMode(text)
+		if err != nil {
+			problems.add("AWS_RETRY_MODE is %q: want standard or adaptive", text)
+		}
+		cfg.RetryMode = mode
 	}
 	if !env.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &problems) {
 		flags.endpoints = env.endpoints(&problems)

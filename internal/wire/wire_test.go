@@ -265,3 +265,15 @@ func regionOf(b *testing.B, event []byte) string {
 	}
 	return e.Region
 }
+
+func TestRetrySettings(t *testing.T) {
+	cfg, err := wire.AWS(environ(map[string]string{"AWS_MAX_ATTEMPTS": "9", "AWS_RETRY_MODE": "standard"}))
+	if err != nil || cfg.RetryMaxAttempts != 9 {
+		t.Errorf("%d attempts, %v", cfg.RetryMaxAttempts, err)
+	}
+	for name, value := range map[string]string{"AWS_MAX_ATTEMPTS": "many", "AWS_RETRY_MODE": "sometimes"} {
+		if _, err := wire.AWS(environ(map[string]string{name: value})); err == nil || !strings.Contains(err.Error(), name+` is "`+value+`"`) {
+			t.Errorf("%s=%s: %v", name, value, err)
+		}
+	}
+}
