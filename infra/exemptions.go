@@ -10,9 +10,6 @@ import (
 	"lambda-guardrail/internal/config"
 )
 
-// notice is how long before its end an exemption is warned of.
-const notice = 14 * 24 * time.Hour
-
 // exemptions returns the file of that name for the asset, if there is a name, and
 // a warning for each exemption that is about to lapse. One that has lapsed is an
 // error: it is no exemption any more, and whoever deploys ought to know.
@@ -36,9 +33,9 @@ func exemptions(name string, now time.Time) (files []file, warnings []string, er
 		on := fmt.Sprintf("%s: exemptions[%d] of %s, owner %s", name, i, e.Function, e.Owner)
 		end := e.Until.Format(time.RFC3339)
 		switch {
-		case !now.Before(e.Until):
+		case e.Ended(now):
 			problems = append(problems, fmt.Errorf("%s, ended at %s: remove it, or ask the owner for a later date", on, end))
-		case !now.Add(notice).Before(e.Until):
+		case e.Ends(now):
 			warnings = append(warnings, fmt.Sprintf("%s, ends at %s: then its statements are public ones like any other", on, end))
 		}
 	}

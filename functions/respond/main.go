@@ -47,6 +47,6 @@ func handler(environ []string, root string) (*wire.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the environment: %w", err)
 	}
-	g := wire.Guard(cfg, c.Settings(exemptions), os.Stdout, wire.Clock{})
+	g := wire.Guard(cfg, c, exemptions, os.Stdout, wire.Clock{})
 	return wire.NewHandler(g, cfg.Region), nil
 }

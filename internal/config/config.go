@@ -17,8 +17,27 @@ type Config struct {
 	TrustedOrgs     []string
 	Exemptions      string // name of the file
 	OwnRole         string
+	Topic           string // ARN; "" publishes nothing
+	ChatTopic       string // the same
+	SecurityHub     bool
+	EventBus        string // name or ARN; "" puts nothing
+	Sweep           Sweep
 	Stack           Stack
 }
+
+// Sweep is what the owner set for the periodic function.
+type Sweep struct {
+	MaxReverts *int   // in one run; nil is DefaultMaxReverts
+	QuotaShare *int   // percent of the control plane's quota; nil is DefaultQuotaShare
+	Bucket     string // name, for what was seen; "" keeps nothing, and reads every policy
+	Key        string // ARN of the KMS key that encrypts it
+}
+
+// What is meant where the settings say nothing.
+const (
+	DefaultMaxReverts = 50
+	DefaultQuotaShare = 33
+)
 
 // Stack is what the owner set for the stack alone. It is read from a context and
 // never from an environment: no function needs it.
@@ -29,7 +48,13 @@ type Stack struct {
 	Email               string
 	ReservedConcurrency *int // nil for what suits the mode
 	LogRetentionDays    int
+	Chat                bool   // has a topic of its own
+	SweepSchedule       string // EventBridge Scheduler's expression, or Off
+	FullSweepSchedule   string // the same
 }
+
+// Off is the schedule of what is not to run.
+const Off = "off"
 
 // Region is where a stack goes, and the mode there.
 type Region struct {
@@ -65,11 +90,32 @@ var actions = [...]struct {
 	why  string
 }{
 	{"lambda:GetPolicy", guard.Audit, "reads the live policy, and proves a removal"},
+	{"lambda:GetFunctionConfiguration", guard.Audit, "names the execution role in a finding"},
+	{"lambda:GetFunctionUrlConfig", guard.Audit, "says whether a public function URL is live"},
 	{"lambda:RemovePermission", guard.Enforce, "takes out one statement by its Sid; asked for by PutResourcePolicy and DeleteResourcePolicy too"},
 	{"lambda:PutResourcePolicy", guard.Enforce, "writes the rest where no Sid names the statement"},
 	{"lambda:AddPermission", guard.Enforce, "asked for by PutResourcePolicy"},
 	{"lambda:DeleteResourcePolicy", guard.Enforce, "takes out the last statement where no Sid names it"},
 }
+
+// Sink names a way out for findings beside the log.
+type Sink string
+
+const (
+	SNS         Sink = "sns"
+	SecurityHub Sink = "security-hub"
+	EventBridge Sink = "eventbridge"
+)
+
+// sinkActions are what the function calls for each sink, on the sink's resource.
+var sinkActions = map[Sink][]string{
+	SNS:         {"sns:Publish"},
+	SecurityHub: {"securityhub:BatchImportFindings"},
+	EventBridge: {"events:PutEvents"},
+}
+
+// SinkActions returns the IAM actions that a function needs for a sink.
+func SinkActions(s Sink) []string { return sinkActions[s] }
 
 // Actions returns the IAM actions that a function needs in that mode.
 func Actions(mode guard.Mode) []string {

@@ -22,6 +22,14 @@ var full = config.Config{
 	TrustedOrgs:     []string{"o-a1b2c3d4e5"},
 	Exemptions:      "exemptions.json",
 	OwnRole:         "arn:aws:iam::111122223333:role/lambda-guardrail/respond",
+	Topic:           "arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-alerts",
+	ChatTopic:       "arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-chat",
+	SecurityHub:     true,
+	EventBus:        "arn:aws:events:eu-central-1:111122223333:event-bus/security",
+	Sweep: config.Sweep{
+		MaxReverts: new(7), QuotaShare: new(10),
+		Bucket: "lambda-guardrail-seen", Key: "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+	},
 }
 
 func TestEnv(t *testing.T) {
@@ -38,6 +46,14 @@ func TestEnv(t *testing.T) {
 			"GUARDRAIL_TRUSTED_ORGS=o-a1b2c3d4e5",
 			"GUARDRAIL_EXEMPTIONS=exemptions.json",
 			"GUARDRAIL_OWN_ROLE=arn:aws:iam::111122223333:role/lambda-guardrail/respond",
+			"GUARDRAIL_TOPIC=arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-alerts",
+			"GUARDRAIL_CHAT_TOPIC=arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-chat",
+			"GUARDRAIL_SECURITY_HUB=on",
+			"GUARDRAIL_EVENT_BUS=arn:aws:events:eu-central-1:111122223333:event-bus/security",
+			"GUARDRAIL_MAX_REVERTS=7",
+			"GUARDRAIL_QUOTA_SHARE=10",
+			"GUARDRAIL_SEEN_BUCKET=lambda-guardrail-seen",
+			"GUARDRAIL_SEEN_KEY=arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -152,13 +168,15 @@ func TestIllegalSettingsAreErrorsThatNameWhatIsLegal(t *testing.T) {
 
 func TestFromContext(t *testing.T) {
 	people := full
-	people.OwnRole = ""
-	none := config.Stack{Name: "lambda-guardrail", Trail: config.ExistingTrail, LogRetentionDays: 365}
+	people.OwnRole, people.Topic, people.ChatTopic = "", "", ""
+	people.Sweep.Bucket, people.Sweep.Key = "", ""
+	none := config.Stack{Name: "lambda-guardrail", Trail: config.ExistingTrail, LogRetentionDays: 365, SweepSchedule: "rate(1 day)", FullSweepSchedule: "rate(7 days)"}
 	zero := 0
 	stack := people
 	stack.FunctionURLs = guard.Audit
 	stack.Stack = config.Stack{
 		Name: "trial", Trail: config.CreateTrail, Email: "oncall@example.com", ReservedConcurrency: &zero, LogRetentionDays: 30,
+		Chat: true, SweepSchedule: "cron(0 3 * * ? *)", FullSweepSchedule: config.Off,
 		Regions: []config.Region{{"eu-central-1", guard.Audit}, {"us-gov-west-1", guard.Enforce}},
 	}
 	for _, test := range []struct {
@@ -172,6 +190,7 @@ func TestFromContext(t *testing.T) {
 			name: "texts, as on the command line",
 			context: map[string]any{
 				"mode": "enforce", "functionUrls": "enforce", "trustedAccounts": "111122223333,444455556666", "trustedOrgs": "o-a1b2c3d4e5", "exemptions": "exemptions.json",
+				"securityHub": "on", "eventBus": "arn:aws:events:eu-central-1:111122223333:event-bus/security", "maxReverts": "7", "quotaShare": "10",
 			},
 			want: people,
 		},
@@ -179,6 +198,7 @@ func TestFromContext(t *testing.T) {
 			name: "lists, as in cdk.json",
 			context: map[string]any{
 				"mode": "enforce", "functionUrls": "enforce", "trustedAccounts": []any{"111122223333", "444455556666"}, "trustedOrgs": []any{"o-a1b2c3d4e5"}, "exemptions": "exemptions.json",
+				"securityHub": "on", "eventBus": "arn:aws:events:eu-central-1:111122223333:event-bus/security", "maxReverts": "7", "quotaShare": "10",
 			},
 			want: people,
 		},
@@ -186,6 +206,8 @@ func TestFromContext(t *testing.T) {
 			name: "what is for the stack alone",
 			context: map[string]any{
 				"mode": "enforce", "trustedAccounts": "111122223333,444455556666", "trustedOrgs": "o-a1b2c3d4e5", "exemptions": "exemptions.json",
+				"securityHub": "on", "eventBus": "arn:aws:events:eu-central-1:111122223333:event-bus/security", "maxReverts": "7", "quotaShare": "10",
+				"chat": "on", "sweepSchedule": "cron(0 3 * * ? *)", "fullSweepSchedule": "off",
 				"name": "trial", "trail": "create", "email": "oncall@example.com", "reservedConcurrency": "0", "logRetentionDays": "30",
 				"regions": []any{"eu-central-1:audit", "us-gov-west-1"},
 			},
@@ -242,10 +264,10 @@ func TestEveryDefaultIsTheZeroConfig(t *testing.T) {
 }
 
 func TestActions(t *testing.T) {
-	if got := config.Actions(guard.Audit); !slices.Equal(got, []string{"lambda:GetPolicy"}) {
+	if got := config.Actions(guard.Audit); !slices.Equal(got, []string{"lambda:GetPolicy", "lambda:GetFunctionConfiguration", "lambda:GetFunctionUrlConfig"}) {
 		t.Errorf("audit may do more than read: %q", got)
 	}
-	want := []string{"lambda:GetPolicy", "lambda:RemovePermission", "lambda:PutResourcePolicy", "lambda:AddPermission", "lambda:DeleteResourcePolicy"}
+	want := []string{"lambda:GetPolicy", "lambda:GetFunctionConfiguration", "lambda:GetFunctionUrlConfig", "lambda:RemovePermission", "lambda:PutResourcePolicy", "lambda:AddPermission", "lambda:DeleteResourcePolicy"}
 	if diff := cmp.Diff(want, config.Actions(guard.Enforce)); diff != "" {
 		t.Error(diff)
 	}
@@ -280,5 +302,5 @@ func Example() {
 	c, err := config.FromEnv([]string{"GUARDRAIL_MODE=enforce", "GUARDRAIL_FUNCTION_URL=enforce"})
 	fmt.Println(c.Mode, err)
 	// Output:
-	// audit GUARDRAIL_FUNCTION_URL is "enforce": there is no such setting; want one of GUARDRAIL_MODE, GUARDRAIL_FUNCTION_URLS, GUARDRAIL_TRUSTED_ACCOUNTS, GUARDRAIL_TRUSTED_ORGS, GUARDRAIL_EXEMPTIONS, GUARDRAIL_OWN_ROLE
+	// audit GUARDRAIL_FUNCTION_URL is "enforce": there is no such setting; want one of GUARDRAIL_MODE, GUARDRAIL_FUNCTION_URLS, GUARDRAIL_TRUSTED_ACCOUNTS, GUARDRAIL_TRUSTED_ORGS, GUARDRAIL_EXEMPTIONS, GUARDRAIL_OWN_ROLE, GUARDRAIL_TOPIC, GUARDRAIL_CHAT_TOPIC, GUARDRAIL_SECURITY_HUB, GUARDRAIL_EVENT_BUS, GUARDRAIL_MAX_REVERTS, GUARDRAIL_QUOTA_SHARE, GUARDRAIL_SEEN_BUCKET, GUARDRAIL_SEEN_KEY
 }

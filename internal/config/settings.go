@@ -58,6 +58,61 @@ var settings = [...]Setting{
 		in:  func(c *Config) value { return text{&c.OwnRole, isRole} },
 	},
 	{
+		Key: "topic", Legal: "the ARN of an SNS topic", Infra: true,
+		Doc: "findings are published there, for people and machines",
+		in:  func(c *Config) value { return text{&c.Topic, isTopic} },
+	},
+	{
+		Key: "chatTopic", Legal: "the ARN of an SNS topic", Infra: true,
+		Doc: "findings are published there, in the schema of Amazon Q Developer in chat applications",
+		in:  func(c *Config) value { return text{&c.ChatTopic, isTopic} },
+	},
+	{
+		Key: "securityHub", Default: "off", Legal: "on or off",
+		Doc: "`on` imports each finding into Security Hub CSPM of the account and region",
+		in:  func(c *Config) value { return (*onOff)(&c.SecurityHub) },
+	},
+	{
+		Key: "eventBus", Legal: "the name or the ARN of an EventBridge bus, `default` among them",
+		Doc: "each finding is put on that bus as a custom event",
+		in:  func(c *Config) value { return text{&c.EventBus, isBus} },
+	},
+	{
+		Key: "maxReverts", Legal: "a whole number from 1 to 100000",
+		Doc: fmt.Sprintf("how many statements one run of the sweep may take out before it stops writing and alarms; left out, %d", DefaultMaxReverts),
+		in:  func(c *Config) value { return optional{&c.Sweep.MaxReverts, isLimit} },
+	},
+	{
+		Key: "quotaShare", Legal: "a whole percentage from 1 to 50",
+		Doc: fmt.Sprintf("how much of the account's Lambda control-plane quota (15 calls a second) the sweep may use; left out, %d", DefaultQuotaShare),
+		in:  func(c *Config) value { return optional{&c.Sweep.QuotaShare, isShare} },
+	},
+	{
+		Key: "seenBucket", Legal: "the name of an S3 bucket", Infra: true,
+		Doc: "where the sweep keeps what it has seen",
+		in:  func(c *Config) value { return text{&c.Sweep.Bucket, isBucket} },
+	},
+	{
+		Key: "seenKey", Legal: "the ARN of a KMS key", Infra: true,
+		Doc: "encrypts what the sweep has seen",
+		in:  func(c *Config) value { return text{&c.Sweep.Key, isKey} },
+	},
+	{
+		Key: "sweepSchedule", Default: "rate(1 day)", Legal: "off, or a schedule of EventBridge Scheduler: rate(VALUE UNIT) or cron(FIELDS)", Stack: true,
+		Doc: "when the incremental sweep runs, which reads only what has changed",
+		in:  func(c *Config) value { return text{&c.Stack.SweepSchedule, isSchedule} },
+	},
+	{
+		Key: "fullSweepSchedule", Default: "rate(7 days)", Legal: "off, or a schedule like that of `sweepSchedule`", Stack: true,
+		Doc: "when the full sweep runs, which reads every policy",
+		in:  func(c *Config) value { return text{&c.Stack.FullSweepSchedule, isSchedule} },
+	},
+	{
+		Key: "chat", Default: "off", Legal: "on or off", Stack: true,
+		Doc: "`on` makes a second topic, for Amazon Q Developer in chat applications (Slack, Teams, Chime)",
+		in:  func(c *Config) value { return (*onOff)(&c.Stack.Chat) },
+	},
+	{
 		Key: "regions", Legal: "regions like eu-central-1, each once, with commas between; eu-central-1:enforce has a mode of its own", Stack: true,
 		Doc: "a stack for each; without any, one for the region that the credentials point at",
 		in:  func(c *Config) value { return regions{&c.Stack.Regions, c.Mode} },

@@ -29,6 +29,21 @@ func (m *mode) set(s string) bool {
 	return false
 }
 
+// onOff is written only if it is on: a variable that is not there is off.
+type onOff bool
+
+func (o *onOff) String() string {
+	if *o {
+		return "on"
+	}
+	return ""
+}
+
+func (o *onOff) set(s string) bool {
+	*o = s == "on"
+	return s == "on" || s == "off"
+}
+
 type text struct {
 	to    *string
 	legal func(string) bool
@@ -143,6 +158,28 @@ func isRole(s string) bool {
 		isAccount(fields[4]) && strings.HasPrefix(fields[5], "role/") && fields[5] != "role/"
 }
 
+// https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
+func isTopic(s string) bool {
+	fields := strings.Split(s, ":")
+	return len(fields) == 6 && fields[0] == "arn" && fields[1] != "" && fields[2] == "sns" && fields[3] != "" &&
+		isAccount(fields[4]) && isNamed(fields[5])
+}
+
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
+func isBus(s string) bool {
+	if fields := strings.Split(s, ":"); len(fields) > 1 {
+		name, ok := strings.CutPrefix(fields[len(fields)-1], "event-bus/")
+		return len(fields) == 6 && ok && fields[0] == "arn" && fields[1] != "" && fields[2] == "events" && fields[3] != "" &&
+			isAccount(fields[4]) && isNamed(name)
+	}
+	return isNamed(s)
+}
+
+// isNamed reports whether s can be the name of a topic or a bus.
+func isNamed(s string) bool {
+	return s != "" && len(s) <= 256 && only(s, letters+strings.ToUpper(letters)+digits+"-_./")
+}
+
 // isRegion knows the form of a region's name, and not which ones there are.
 func isRegion(s string) bool {
 	parts := strings.Split(s, "-")
@@ -158,6 +195,33 @@ func isEmail(s string) bool {
 }
 
 func isTrail(s string) bool { return Trail(s) == ExistingTrail || Trail(s) == CreateTrail }
+
+func isLimit(n int) bool { return n >= 1 && n <= 100_000 }
+
+func isShare(percent int) bool { return percent >= 1 && percent <= 50 }
+
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+func isBucket(s string) bool {
+	return len(s) >= 3 && len(s) <= 63 && only(s, letters+digits+"-.")
+}
+
+func isKey(s string) bool {
+	fields := strings.Split(s, ":")
+	return len(fields) == 6 && fields[0] == "arn" && fields[1] != "" && fields[2] == "kms" && fields[3] != "" &&
+		isAccount(fields[4]) && strings.HasPrefix(fields[5], "key/") && fields[5] != "key/"
+}
+
+// https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+func isSchedule(s string) bool {
+	if inside, ok := strings.CutPrefix(s, "rate("); ok {
+		value, unit, _ := strings.Cut(strings.TrimSuffix(inside, ")"), " ")
+		n, err := strconv.Atoi(value)
+		return err == nil && n > 0 && strings.HasSuffix(s, ")") &&
+			slices.Contains([]string{"minute", "minutes", "hour", "hours", "day", "days"}, unit)
+	}
+	inside, ok := strings.CutPrefix(s, "cron(")
+	return s == Off || ok && strings.HasSuffix(s, ")") && len(strings.Fields(strings.TrimSuffix(inside, ")"))) == 6
+}
 
 func isConcurrency(n int) bool { return n >= 0 && n <= 1000 }
 

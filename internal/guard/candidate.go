@@ -30,6 +30,29 @@ type Actor struct {
 	Source        string `json:"source,omitempty"`        // IP address or service name
 	UserAgent     string `json:"userAgent,omitempty"`
 	InvokedBy     string `json:"invokedBy,omitempty"` // service that called for the actor
+	Tool          string `json:"tool,omitempty"`      // of infrastructure as code, by what the call says of itself
+}
+
+// tools are known by a word in the user agent, the source or the invoking
+// service. Whoever wants to can forge the first: it is a hint at a template that
+// would put a removed statement back, and never a reason to trust.
+var tools = [...]struct{ word, name string }{
+	{"cloudformation.amazonaws.com", "CloudFormation"},
+	{"terraform", "Terraform"},
+	{"opentofu", "OpenTofu"},
+	{"pulumi", "Pulumi"},
+	{"ansible", "Ansible"},
+}
+
+// tool returns the name of the tool that made the call, "" if it is none we know.
+func (a Actor) tool() string {
+	said := strings.ToLower(a.UserAgent + "\n" + a.Source + "\n" + a.InvokedBy)
+	for _, t := range tools {
+		if strings.Contains(said, t.word) {
+			return t.name
+		}
+	}
+	return ""
 }
 
 // own reports whether the call was the guardrail's. The user agent alone can be

@@ -19,6 +19,12 @@ type ruling struct {
 	remove      bool    // then outcome is Failed, until the removal is seen
 }
 
+// low reports whether the statement is one that the event path does not report:
+// no stranger gets in.
+func (r *ruling) low() bool {
+	return r.verdict.Level == exposure.External || r.verdict.Level == exposure.ConfusedDeputy
+}
+
 // read rules on every statement of a live document. One that cannot be read gets
 // a single ruling, and readable is false.
 func (s *Settings) read(document string, r Resource, now time.Time) (rulings []ruling, readable bool) {
@@ -45,14 +51,15 @@ func (s *Settings) decide(d iampolicy.Document, r Resource, now time.Time) []rul
 
 func (s *Settings) rule(arn string, statement iampolicy.Statement, verdict exposure.Verdict, now time.Time) ruling {
 	r := ruling{statement: statement, fingerprint: iampolicy.Fingerprint(statement.Raw), verdict: verdict}
-	switch verdict.Level {
-	case exposure.Restricted, exposure.External, exposure.ConfusedDeputy:
-		return r // not the event path's to report
+	if verdict.Level == exposure.Restricted {
+		return r
 	}
 	r.exemption = s.exemption(arn, statement.Sid, r.fingerprint, now)
 	switch {
 	case r.exemption != nil:
 		r.outcome = Exempt
+	case r.low():
+		r.outcome = Audited
 	case verdict.Level != exposure.Public, statement.Problem != "", statement.Effect != iampolicy.Allow:
 		r.outcome = NeedsReview
 	case s.Mode != Enforce, s.FunctionURLs != Enforce && verdict.FunctionURLOnly():

@@ -69,6 +69,7 @@ type Clock interface {
 // may be used by several goroutines if its parts may.
 type Guard struct {
 	policies Policies
+	around   Surroundings
 	sinks    []Sink
 	evidence Evidence
 	clock    Clock
@@ -76,7 +77,8 @@ type Guard struct {
 }
 
 // New returns a Guard that writes evidence to evidence before every removal, and
-// reports each finding to every sink.
-func New(policies Policies, sinks []Sink, evidence Evidence, clock Clock, settings Settings) *Guard {
-	return &Guard{policies, sinks, evidence, clock, settings}
+// reports each finding to every sink. Without around, findings say nothing of role
+// and function URL.
+func New(policies Policies, around Surroundings, sinks []Sink, evidence Evidence, clock Clock, settings Settings) *Guard {
+	return &Guard{policies, around, sinks, evidence, clock, settings}
 }

@@ -67,7 +67,7 @@ func TestFindingsAreReportedWhenTheTimeIsUp(t *testing.T) {
 	cancel()
 	w := newWorld(enforce, public("a"))
 	sink := patient{make(chan time.Time, 1)}
-	g := guard.New(w, []guard.Sink{sink, w.sinks[0]}, w.evidence, w.clock, enforce)
+	g := guard.New(w, nil, []guard.Sink{sink, w.sinks[0]}, w.evidence, w.clock, enforce)
 	fs, err := g.Respond(ctx, candidate(public("a")))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
@@ -86,7 +86,7 @@ func TestWorkLeavesTimeToReport(t *testing.T) {
 	defer cancel()
 	w := newWorld(enforce, public("a"))
 	asked := deadlines{Policies: w}
-	g := guard.New(&asked, []guard.Sink{w.sinks[0]}, w.evidence, w.clock, enforce)
+	g := guard.New(&asked, nil, []guard.Sink{w.sinks[0]}, w.evidence, w.clock, enforce)
 	if _, err := g.Respond(ctx, candidate(public("a"))); err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,7 @@ func BenchmarkRevert(b *testing.B) {
 	before := document(append(neighbours, public("a"))...)
 	for b.Loop() {
 		p := instant{before: guard.Policy{Document: before, Revision: "1"}, after: guard.Policy{Document: document(neighbours...), Revision: "2"}}
-		g := guard.New(&p, []guard.Sink{nowhere{}}, nowhere{}, guardtest.NewClock(now), enforce)
+		g := guard.New(&p, nil, []guard.Sink{nowhere{}}, nowhere{}, guardtest.NewClock(now), enforce)
 		fs, err := g.Respond(b.Context(), candidate(public("a")))
 		if err != nil || summary(fs) != "u=audited a=reverted" {
 			b.Fatal(summary(fs), err)
@@ -279,7 +279,7 @@ func BenchmarkRevert(b *testing.B) {
 }
 
 func BenchmarkHarmless(b *testing.B) {
-	g := guard.New(&instant{}, nil, nowhere{}, guardtest.NewClock(now), enforce)
+	g := guard.New(&instant{}, nil, nil, nowhere{}, guardtest.NewClock(now), enforce)
 	for b.Loop() {
 		if fs, err := g.Respond(b.Context(), candidate(restricted("x"))); err != nil || fs != nil {
 			b.Fatal(fs, err)

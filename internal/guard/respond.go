@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"lambda-guardrail/internal/exposure"
 	"lambda-guardrail/internal/iampolicy"
 )
 
@@ -35,15 +36,21 @@ func (g *Guard) Respond(ctx context.Context, c Candidate) ([]Finding, error) {
 		return nil, nil
 	}
 	recorded := g.ruleOnEvent(c)
-	if recorded != nil && recorded.outcome == "" {
+	if recorded != nil && (recorded.outcome == "" || recorded.low()) {
 		return nil, nil
 	}
-	r := &response{Guard: g, Candidate: c, recorded: recorded}
+	c.Actor.Tool = c.Actor.tool()
+	return (&response{Guard: g, Candidate: c, foundBy: ByEvent, recorded: recorded}).respond(ctx)
+}
+
+// respond settles, looks around, and reports.
+func (r *response) respond(ctx context.Context) ([]Finding, error) {
 	work, cancel := leaveTimeToReport(ctx)
 	err := r.settle(work)
+	r.lookAround(work)
 	cancel()
 	findings := r.findings(err)
-	return findings, errors.Join(err, g.report(ctx, findings))
+	return findings, errors.Join(err, r.report(ctx, findings))
 }
 
 // ruleOnEvent rules on the recorded statement as if it stood alone: no Deny beside
@@ -64,9 +71,13 @@ func (g *Guard) ruleOnEvent(c Candidate) *ruling {
 type response struct {
 	*Guard
 	Candidate
+	foundBy  FoundBy
+	held     bool    // nothing may be removed
 	recorded *ruling // of the event's statement; nil if it carries none
 
 	calls, writes int
+	lookups       int
+	surroundings  surroundings
 	found         []*entry        // in the order in which they were seen
 	gone          map[string]bool // fingerprints that a believed snapshot lacks
 	live          *snapshot       // the newest that is believed; nil from a write until it is verified
@@ -97,6 +108,8 @@ func (r *response) settle(ctx context.Context) error {
 		switch {
 		case len(which) == 0:
 			return nil
+		case r.held:
+			return fmt.Errorf("the policy of %s: %w", r.Resource, ErrHeld)
 		case r.refused != nil:
 			return r.refused
 		case r.writes == maxWrites:
@@ -169,7 +182,7 @@ func (r *response) read(ctx context.Context) (*snapshot, error) {
 		e.standing, e.present = false, s.count[e.fingerprint] > 0
 	}
 	for _, ruling := range s.rulings {
-		if ruling.outcome == "" {
+		if ruling.outcome == "" || ruling.low() && r.foundBy == ByEvent {
 			continue
 		}
 		e := r.find(ruling.fingerprint)
@@ -275,6 +288,13 @@ func (r *response) findings(err error) []Finding {
 			fs[i].Error = err.Error()
 		}
 	}
+	for i := range fs {
+		for k := range fs {
+			if k != i && fs[k].Verdict.Level == exposure.Public {
+				fs[i].Beside = append(fs[i].Beside, Beside{fs[k].ID, fs[k].Sid, fs[k].Outcome})
+			}
+		}
+	}
 	return fs
 }
 
@@ -296,7 +316,10 @@ func (r *response) finding(e *entry, outcome Outcome) Finding {
 	f := Finding{
 		SchemaVersion: SchemaVersion,
 		ID:            findingID(r.Resource.ARN(), e.fingerprint),
+		FoundBy:       r.foundBy,
 		Resource:      r.Resource,
+		Role:          r.surroundings.role,
+		FunctionURL:   r.functionURL(e),
 		Sid:           e.statement.Sid,
 		Statement:     e.statement.Raw,
 		Fingerprint:   e.fingerprint,
@@ -312,16 +335,25 @@ func (r *response) finding(e *entry, outcome Outcome) Finding {
 		Actor:         r.Actor,
 		ClosedAt:      e.closedAt,
 		APICalls:      r.calls,
+		LookupCalls:   r.lookups,
+	}
+	f.Severity = severity(f.Verdict, outcome, f.FunctionURL)
+	if e.verdict.Level == exposure.Public || e.verdict.Level == exposure.Undetermined {
+		f.Attack = techniques
+	}
+	if e.verdict.Level == exposure.Public && slices.Contains(e.verdict.Access, exposure.Invoke) {
+		f.ElasticRule = elasticRule
 	}
 	if outcome == Reverted || outcome == Failed {
 		f.Restore = e.restore
 	}
-	if r.recorded == nil || r.recorded.fingerprint == e.fingerprint {
+	if r.foundBy == ByEvent && (r.recorded == nil || r.recorded.fingerprint == e.fingerprint) {
 		f.OpenedAt = r.Time
 	}
 	if !f.OpenedAt.IsZero() && f.ClosedAt.After(f.OpenedAt) {
 		f.SecondsOpen = f.ClosedAt.Sub(f.OpenedAt).Seconds()
 	}
+	f.NextSteps = nextSteps(f)
 	return f
 }
 

@@ -77,7 +77,7 @@ func newWorld(settings guard.Settings, statements ...string) *world {
 func (w *world) put(statements ...string) { w.policies.Put(orders, document(statements...)) }
 
 func (w *world) guard() *guard.Guard {
-	return guard.New(w, []guard.Sink{w.sinks[0], w.sinks[1]}, w.evidence, w.clock, w.settings)
+	return guard.New(w, nil, []guard.Sink{w.sinks[0], w.sinks[1]}, w.evidence, w.clock, w.settings)
 }
 
 // Policy and Remove stand before the Memory, to see that the evidence came first.

@@ -46,6 +46,15 @@ type Exemption struct {
 	Until       time.Time `json:"until"` // exempt before this instant
 }
 
+// Notice is how long before its end an exemption is warned of.
+const Notice = 14 * 24 * time.Hour
+
+// Ended reports whether e is no exemption any more.
+func (e *Exemption) Ended(now time.Time) bool { return !now.Before(e.Until) }
+
+// Ends reports whether e is one still, and ends within the notice.
+func (e *Exemption) Ends(now time.Time) bool { return !e.Ended(now) && e.Ended(now.Add(Notice)) }
+
 // exemption returns the first one that covers the statement, or nil.
 func (s *Settings) exemption(arn, sid, fingerprint string, now time.Time) *Exemption {
 	for i := range s.Exemptions {
@@ -56,7 +65,7 @@ func (s *Settings) exemption(arn, sid, fingerprint string, now time.Time) *Exemp
 		if err == nil && named &&
 			(e.Sid == "" || e.Sid == sid) &&
 			(e.Fingerprint == "" || e.Fingerprint == fingerprint) &&
-			now.Before(e.Until) {
+			!e.Ended(now) {
 			return e
 		}
 	}

@@ -19,20 +19,23 @@ import (
 	"lambda-guardrail/internal/iampolicy"
 )
 
-// Policies implements [guard.Policies] on the Lambda API.
+// Policies implements [guard.Policies] and [guard.Surroundings] on the Lambda API.
 type Policies struct {
-	client        *lambda.Client
-	clock         guard.Clock
-	reads, writes *retry.Standard
+	client              *lambda.Client
+	clock               guard.Clock
+	reads, writes, asks *retry.Standard
 }
 
-var _ guard.Policies = (*Policies)(nil)
+var (
+	_ guard.Policies     = (*Policies)(nil)
+	_ guard.Surroundings = (*Policies)(nil)
+)
 
 // New returns the policies of the account and region of cfg. Delays between
 // attempts go through clock. What is sent again is decided here; how often, by
 // cfg.RetryMaxAttempts, 8 times if that is 0 and never less than 6.
 func New(cfg aws.Config, clock guard.Clock) *Policies {
-	return &Policies{lambda.NewFromConfig(cfg), clock, reads(attempts(cfg)), writes(attempts(cfg))}
+	return &Policies{lambda.NewFromConfig(cfg), clock, reads(attempts(cfg)), writes(attempts(cfg)), reads(asksAttempts)}
 }
 
 // Policy implements [guard.Policies].
@@ -43,6 +46,27 @@ func (p *Policies) Policy(ctx context.Context, r guard.Resource) (guard.Policy, 
 		return guard.Policy{}, fmt.Errorf("reading the policy of %s: %w", r.ARN(), readError(err))
 	}
 	return guard.Policy{Document: aws.ToString(out.Policy), Revision: aws.ToString(out.RevisionId)}, nil
+}
+
+// Role implements [guard.Surroundings]. Of the configuration, which holds the
+// function's environment too, nothing else is kept.
+func (p *Policies) Role(ctx context.Context, r guard.Resource) (string, error) {
+	name, qualifier := split(r)
+	out, err := p.client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: name, Qualifier: qualifier}, p.asking(ctx))
+	if err != nil {
+		return "", fmt.Errorf("reading the execution role of %s: %w", r.ARN(), readError(err))
+	}
+	return aws.ToString(out.Role), nil
+}
+
+// URL implements [guard.Surroundings].
+func (p *Policies) URL(ctx context.Context, r guard.Resource) (authType, address string, err error) {
+	name, qualifier := split(r)
+	out, err := p.client.GetFunctionUrlConfig(ctx, &lambda.GetFunctionUrlConfigInput{FunctionName: name, Qualifier: qualifier}, p.asking(ctx))
+	if err != nil {
+		return "", "", fmt.Errorf("reading the function URL of %s: %w", r.ARN(), readError(err))
+	}
+	return string(out.AuthType), aws.ToString(out.FunctionUrl), nil
 }
 
 // Remove implements [guard.Policies]. That a statement is not found says that it

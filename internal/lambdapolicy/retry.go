@@ -30,6 +30,10 @@ func writes(attempts int) *retry.Standard {
 	return standard(attempts, retry.RetryableHTTPStatusCode{Codes: map[int]struct{}{http.StatusTooManyRequests: {}}})
 }
 
+// asksAttempts is how often a question that a finding can do without is asked: in
+// a burst it must not take the calls that a removal needs.
+const asksAttempts = 2
+
 // attempts is how often a call is sent at the most.
 func attempts(cfg aws.Config) int {
 	if cfg.RetryMaxAttempts == 0 {
@@ -53,6 +57,10 @@ func (p *Policies) reading(ctx context.Context) func(*lambda.Options) {
 
 func (p *Policies) writing(ctx context.Context) func(*lambda.Options) {
 	return func(o *lambda.Options) { o.Retryer = retryer{p.writes, ctx, p.clock} }
+}
+
+func (p *Policies) asking(ctx context.Context) func(*lambda.Options) {
+	return func(o *lambda.Options) { o.Retryer = retryer{p.asks, ctx, p.clock} }
 }
 
 // retryer is the SDK's own for one call, but for the clock: the delay has passed

@@ -32,8 +32,6 @@ var (
 
 const (
 	public    = `{"Sid":"backdoor","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:eu-central-1:111122223333:function:orders:live"}`
-	url       = `{"Sid":"FunctionURLAllowPublicAccess","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunctionUrl","Resource":"arn:aws:lambda:eu-central-1:111122223333:function:orders:live","Condition":{"StringEquals":{"lambda:FunctionUrlAuthType":"NONE"}}}`
-	unclear   = `{"Sid":"partner","Effect":"Allow","Principal":{"AWS":"*"},"Action":"lambda:*","Resource":"*","Condition":{"StringEquals":{"example:Badge":"blue"}}}`
 	neighbour = `{"Sid":"s3","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:eu-central-1:111122223333:function:orders:live","Condition":{"StringEquals":{"AWS:SourceAccount":"111122223333"},"ArnLike":{"AWS:SourceArn":"arn:aws:s3:::example-bucket"}}}`
 )
 
@@ -41,68 +39,21 @@ func document(statements ...string) string {
 	return `{"Version":"2012-10-17","Id":"default","Statement":[` + strings.Join(statements, ",") + `]}`
 }
 
-// found lets a real Guard come to findings, so that the golden files hold what
-// consumers will see.
-func found(t *testing.T, settings guard.Settings, policy, event string, faults ...guardtest.Fault) (lines []byte, fs []guard.Finding) {
-	t.Helper()
-	policies := &guardtest.Memory{}
-	if policy != "" {
-		policies.Put(orders, policy)
-	}
-	policies.Order(guardtest.Remove, faults...)
-	clock := guardtest.NewClock(now)
-	var out bytes.Buffer
-	log := NewLog(&out, clock.Now)
-	recorder := &guardtest.Recorder{}
-	g := guard.New(policies, []guard.Sink{log, recorder}, log, clock, settings)
-	_, err := g.Respond(t.Context(), guard.Candidate{
-		Resource: orders, Call: "AddPermission20150331v2", EventID: "8f2a8f9c-5c3b-4f0e-9d0a-0123456789ab",
-		Time: now.Add(-41 * time.Second), Statement: event,
-		Actor: guard.Actor{
-			Type: "AssumedRole", ARN: "arn:aws:sts::111122223333:assumed-role/developer/alice", Account: "111122223333",
-			AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SessionIssuer: "arn:aws:iam::111122223333:role/developer", MFA: "true",
-			Source: "203.0.113.7", UserAgent: "aws-cli/2.30.0 md/command#lambda.add-permission",
-		},
-	})
-	if fs = recorder.Findings(); err != nil && fs[0].Outcome != guard.Failed {
-		t.Fatal(err)
-	}
-	return out.Bytes(), fs
-}
-
 func TestGolden(t *testing.T) {
-	enforce := guard.Settings{Mode: guard.Enforce}
-	exempt := guard.Settings{Mode: guard.Enforce, Exemptions: []guard.Exemption{{
-		Function: "arn:aws:lambda:*:111122223333:function:orders:live", Sid: "backdoor",
-		Owner: "shop team", Reason: "a public webhook", Until: now.AddDate(0, 1, 0),
-	}}}
-	tests := []struct {
-		name          string
-		settings      guard.Settings
-		policy, event string
-		faults        []guardtest.Fault
-	}{
-		{name: "reverted", settings: enforce, policy: document(neighbour, public), event: public},
-		{name: "audited", policy: document(neighbour, public), event: public},
-		{name: "audited-function-url", settings: enforce, policy: document(url), event: url},
-		{name: "exempt", settings: exempt, policy: document(public), event: public},
-		{name: "needs-review", settings: enforce, policy: document(unclear), event: ""},
-		{name: "needs-review-document", settings: enforce, policy: "<policy/>"},
-		{name: "already-gone", settings: enforce, policy: document(neighbour), event: public},
-		{name: "failed", settings: enforce, policy: document(neighbour, public), event: public, faults: []guardtest.Fault{{Loses: true}}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			lines, fs := found(t, tt.settings, tt.policy, tt.event, tt.faults...)
-			if len(fs) != 1 || !strings.HasPrefix(tt.name, string(fs[0].Outcome)) {
-				t.Fatalf("%+v", fs)
+	for _, x := range guardtest.Examples() {
+		t.Run(x.Name, func(t *testing.T) {
+			var out bytes.Buffer
+			log := NewLog(&out, func() time.Time { return now })
+			if err := errors.Join(log.Record(t.Context(), x.Evidence), log.Report(t.Context(), x.Finding)); err != nil {
+				t.Fatal(err)
 			}
-			golden(t, tt.name+".log", lines)
-			text, err := json.MarshalIndent(fs[0], "", "  ")
+			checkLines(t, out.Bytes())
+			golden(t, x.Name+".log", out.Bytes())
+			text, err := json.MarshalIndent(x.Finding, "", "  ")
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, tt.name+".json", append(text, '\n'))
+			golden(t, x.Name+".json", append(text, '\n'))
 		})
 	}
 }
@@ -156,12 +107,28 @@ func checkLines(t *testing.T, out []byte) []map[string]json.RawMessage {
 	return lines
 }
 
+// logged returns the line of an example.
+func logged(t *testing.T, name string) []byte {
+	t.Helper()
+	for _, x := range guardtest.Examples() {
+		if x.Name == name {
+			var out bytes.Buffer
+			if err := NewLog(&out, func() time.Time { return now }).Report(t.Context(), x.Finding); err != nil {
+				t.Fatal(err)
+			}
+			return out.Bytes()
+		}
+	}
+	t.Fatalf("there is no example %s", name)
+	return nil
+}
+
 // TestMetrics holds the lines against the specification of the embedded metric
 // format.
 func TestMetrics(t *testing.T) {
-	for name, settings := range map[string]guard.Settings{"closed": {Mode: guard.Enforce}, "open": {}} {
+	for name, example := range map[string]string{"closed": "reverted", "open": "audited"} {
 		t.Run(name, func(t *testing.T) {
-			out, _ := found(t, settings, document(public), public)
+			out := logged(t, example)
 			lines := checkLines(t, out)
 			line := lines[len(lines)-1]
 			var aws struct {

@@ -15,6 +15,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 
 	"lambda-guardrail/internal/cloudtrail"
+	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/lambdapolicy"
 	"lambda-guardrail/internal/sink"
@@ -23,12 +24,14 @@ import (
 // Version is that of the user agent.
 const Version = "0.1.0"
 
-// Guard returns a Guard on the Lambda API of cfg that reports to log.
-func Guard(cfg aws.Config, settings guard.Settings, log io.Writer, clock guard.Clock) *guard.Guard {
+// Guard returns a Guard on the Lambda API of cfg that reports to log, and to every
+// sink that c names.
+func Guard(cfg aws.Config, c config.Config, exemptions []guard.Exemption, log io.Writer, clock guard.Clock) *guard.Guard {
 	cfg = cfg.Copy()
 	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, Version))
 	lines := sink.NewLog(log, clock.Now)
-	return guard.New(lambdapolicy.New(cfg, clock), []guard.Sink{lines}, lines, clock, settings)
+	policies := lambdapolicy.New(cfg, clock)
+	return guard.New(policies, policies, []guard.Sink{lines}, lines, clock, c.Settings(exemptions))
 }
 
 // Handler takes EventBridge events as they are. It is what aws-lambda-go calls a

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/guard/guardtest"
 	"lambda-guardrail/internal/lambdapolicy"
@@ -162,19 +163,19 @@ const (
 		`"responseElements":{"statement":` + `"{\"Sid\":\"backdoor\",\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"lambda:InvokeFunction\",\"Resource\":\"arn:aws:lambda:eu-central-1:111122223333:function:orders\"}"` + `}}}`
 )
 
-func handler(t *testing.T, environ []string, settings guard.Settings, log io.Writer) *wire.Handler {
+func handler(t *testing.T, environ []string, c config.Config, log io.Writer) *wire.Handler {
 	t.Helper()
 	cfg, err := wire.AWS(environ)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wire.NewHandler(wire.Guard(cfg, settings, log, guardtest.NewClock(now)), cfg.Region)
+	return wire.NewHandler(wire.Guard(cfg, c, nil, log, guardtest.NewClock(now)), cfg.Region)
 }
 
 func TestAnEventLeadsToARevert(t *testing.T) {
 	a, environ := account(t, policy)
 	var log bytes.Buffer
-	if _, err := handler(t, environ, guard.Settings{Mode: guard.Enforce}, &log).Invoke(t.Context(), []byte(event)); err != nil {
+	if _, err := handler(t, environ, config.Config{Mode: guard.Enforce}, &log).Invoke(t.Context(), []byte(event)); err != nil {
 		t.Fatal(err)
 	}
 	if got := a.Policy("orders"); got != "" {
@@ -187,7 +188,7 @@ func TestAnEventLeadsToARevert(t *testing.T) {
 			t.Errorf("%s with user agent %q", c.Operation, c.UserAgent)
 		}
 	}
-	if want := []string{"GetPolicy", "RemovePermission", "GetPolicy"}; !slices.Equal(operations, want) {
+	if want := []string{"GetPolicy", "RemovePermission", "GetPolicy", "GetFunctionConfiguration"}; !slices.Equal(operations, want) {
 		t.Errorf("called %v, want %v", operations, want)
 	}
 	if lines := strings.Count(log.String(), "\n"); lines != 2 || !strings.Contains(log.String(), `"Outcome":"reverted"`) {
@@ -197,7 +198,7 @@ func TestAnEventLeadsToARevert(t *testing.T) {
 
 func TestEventsThatAreNotOurs(t *testing.T) {
 	a, environ := account(t, policy)
-	h := handler(t, environ, guard.Settings{Mode: guard.Enforce}, io.Discard)
+	h := handler(t, environ, config.Config{Mode: guard.Enforce}, io.Discard)
 	ignored, err := testdata.Files.ReadDir("events/ignored")
 	if err != nil || len(ignored) == 0 {
 		t.Fatal("no events", err)
@@ -249,7 +250,7 @@ func BenchmarkHarmlessEvent(b *testing.B) {
 	cfg.HTTPClient = &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 		return nil, errors.New("a harmless event costs no call")
 	})}
-	h := wire.NewHandler(wire.Guard(cfg, guard.Settings{Mode: guard.Enforce}, io.Discard, wire.Clock{}), regionOf(b, event))
+	h := wire.NewHandler(wire.Guard(cfg, config.Config{Mode: guard.Enforce}, nil, io.Discard, wire.Clock{}), regionOf(b, event))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := h.Invoke(b.Context(), event); err != nil {

@@ -50,7 +50,7 @@ func (r *rehearsal) standInOf(at guard.Resource) (*standIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := wire.Guard(cfg, r.config.Settings(r.exemptions), s.log, clock{})
+	g := wire.Guard(cfg, r.config, r.exemptions, s.log, clock{})
 	s.handler = wire.NewHandler(g, at.Region)
 	return s, nil
 }
