@@ -102,7 +102,7 @@ func (a *Account) configuration(t target) map[string]any {
 	c := map[string]any{
 		"FunctionName": t.function, "FunctionArn": a.arn(t), "Version": version,
 		"RevisionId": r.current.revision, "Runtime": "provided.al2023", "State": "Active",
-		"LastUpdateStatus": "Successful",
+		"LastUpdateStatus": "Successful", "Role": "arn:" + a.partition + ":iam::" + a.id + ":role/" + t.function,
 	}
 	if r.environment != nil {
 		c["Environment"] = map[string]any{"Variables": r.environment}
