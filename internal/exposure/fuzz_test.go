@@ -57,6 +57,7 @@ func FuzzJudge(f *testing.F) {
 				}
 			}
 		}
+		checkStrangers(t, policy, target, verdicts, 20, uint64(len(policy)))
 	})
 }
 
