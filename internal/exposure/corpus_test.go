@@ -3,6 +3,7 @@ package exposure_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -242,13 +243,21 @@ var reachable = map[exposure.Kind][]string{
 // keep them out.
 func checkStrangers(t testing.TB, policy string, on exposure.Target, verdicts []exposure.Verdict, tries int, seed uint64) {
 	t.Helper()
+	if err := strangersTry(t, policy, on, verdicts, tries, seed); err != nil {
+		t.Fatalf("%v\n%s", err, policy)
+	}
+}
+
+// strangersTry returns an error if the evaluator cannot read the policy.
+func strangersTry(t testing.TB, policy string, on exposure.Target, verdicts []exposure.Verdict, tries int, seed uint64) error {
+	t.Helper()
 	level := exposure.Worst(verdicts)
 	if level == exposure.Public || level == exposure.Undetermined {
-		return
+		return nil
 	}
 	doc, err := decode(policy)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	n := namesIn(doc)
 	r := random(seed)
@@ -269,12 +278,13 @@ func checkStrangers(t testing.TB, policy string, on exposure.Target, verdicts []
 		c := n.draw(r, kind, service, actions[r.IntN(len(actions))], arnOf(on, qualifiers[r.IntN(len(qualifiers))]))
 		got, err := evaluate(doc, c)
 		if err != nil {
-			t.Fatalf("judged %v, which cannot be read: %v\n%s", level, err, policy)
+			return fmt.Errorf("judged %v, which cannot be read: %w", level, err)
 		}
 		if got == allowed {
 			t.Fatalf("judged %v, but %v (%s) can call %s on %s with %v\n%s\n%s", level, kind, c.service, c.action, c.resource, c.context, policy, asJSON(t, verdicts))
 		}
 	}
+	return nil
 }
 
 // Labelled cases of other people, where they lie beside the checkout: one JSON
