@@ -8,11 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
-	"lambda-guardrail/internal/exposure"
 	"lambda-guardrail/internal/guard"
 )
 
@@ -58,46 +56,19 @@ type findingLine struct {
 	AWS      metadata  `json:"_aws"`
 	metrics
 	Finding guard.Finding `json:"finding"`
-	Omitted []string      `json:"omitted,omitempty"` // members of the finding, for want of room
 }
-
-// omissions are made in this order where a line would be too long. The evidence
-// of a removal has them all; of what still stands, the policy has them.
-var omissions = [...]struct {
-	member string
-	clear  func(*guard.Finding)
-}{
-	{"restore", func(f *guard.Finding) { f.Restore = "" }},
-	{"policyBefore", func(f *guard.Finding) { f.PolicyBefore = "" }},
-	{"verdict", func(f *guard.Finding) { f.Verdict = exposure.Verdict{Level: f.Verdict.Level, Access: f.Verdict.Access} }},
-	{"statement", func(f *guard.Finding) { f.Statement = "" }},
-	{"sid", func(f *guard.Finding) { f.Sid = "" }},
-	{"error", func(f *guard.Finding) { f.Error = "" }},
-	{"exemption", func(f *guard.Finding) { f.Exemption = nil }},
-	{"actor", func(f *guard.Finding) {
-		f.Actor = guard.Actor{ARN: cut(f.Actor.ARN), AccessKeyID: cut(f.Actor.AccessKeyID)}
-	}},
-}
-
-// cut keeps what AWS's own names fit into.
-func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), 2048)], "") }
 
 // Report implements [guard.Sink].
 func (l *Log) Report(_ context.Context, f guard.Finding) error {
 	now, m := l.now(), measure(f)
 	line := findingLine{
 		Time: now, Severity: severities[guard.Outcome(f.Outcome.String())], Message: "finding",
-		AWS: m.describe(now), metrics: m, Finding: f,
+		AWS: m.describe(now), metrics: m,
 	}
-	text, err := encode(line)
-	for _, omission := range omissions {
-		if err != nil || len(text) <= maxLine {
-			break
-		}
-		omission.clear(&line.Finding)
-		line.Omitted = append(line.Omitted, omission.member)
-		text, err = encode(line)
-	}
+	text, err := Fit(f, maxLine, func(f guard.Finding) ([]byte, error) {
+		line.Finding = f
+		return encode(line)
+	})
 	return l.write(text, err)
 }
 

@@ -270,7 +270,11 @@ func TestALineThatWouldBeTooLongSaysWhatItLacks(t *testing.T) {
 			if err := log.Report(t.Context(), f); err != nil {
 				t.Fatal(err)
 			}
-			if got := string(checkLines(t, out.Bytes())[0]["omitted"]); got != tt.omitted {
+			var finding struct{ Omitted json.RawMessage }
+			if err := json.Unmarshal(checkLines(t, out.Bytes())[0]["finding"], &finding); err != nil {
+				t.Fatal(err)
+			}
+			if got := string(finding.Omitted); got != tt.omitted {
 				t.Errorf("omitted %s, want %s", cmp.Or(got, "nothing"), cmp.Or(tt.omitted, "nothing"))
 			}
 			out.Reset()
