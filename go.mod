@@ -2,12 +2,13 @@ module lambda-guardrail
 
 go 1.26.0
 
-// The function. service/lambda is held: later ones initialise a table of schemas
+// The function. The services are held: later ones initialise a table of schemas
 // at every cold start.
 require (
 	github.com/aws/aws-lambda-go v1.55.1
 	github.com/aws/aws-sdk-go-v2 v1.48.0
 	github.com/aws/aws-sdk-go-v2/service/lambda v1.107.0
+	github.com/aws/aws-sdk-go-v2/service/sns v1.46.0
 	github.com/aws/smithy-go v1.28.9
 	github.com/go-json-experiment/json v1.27.2
 )

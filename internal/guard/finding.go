@@ -82,6 +82,7 @@ type Finding struct {
 	ElasticRule string    `json:"elasticRule,omitempty"` // id of the detection rule that it corresponds to
 	NextSteps   []string  `json:"nextSteps"`             // for the person who reads it, in order
 	Restore     string    `json:"restore,omitempty"`     // the shell command that undoes the removal, if there was one
+	Omitted     []string  `json:"omitted,omitempty"`     // members that a sink left out for want of room
 }
 
 // Beside is another public statement in the policy of a finding, which has a

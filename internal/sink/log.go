@@ -8,11 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
-	"lambda-guardrail/internal/exposure"
 	"lambda-guardrail/internal/guard"
 )
 
@@ -20,8 +18,9 @@ import (
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 const maxLine = 256<<10 - 1<<10
 
-// Log writes one JSON line for each finding, with CloudWatch metrics in it, and
-// one for each piece of evidence. It implements [guard.Sink] and [guard.Evidence].
+// Log writes one JSON line for each finding and for each attempt of a call that
+// failed, with CloudWatch metrics in it, and one for each piece of evidence. It
+// implements [guard.Sink] and [guard.Evidence].
 type Log struct {
 	out io.Writer
 	now func() time.Time
@@ -55,50 +54,52 @@ type findingLine struct {
 	Time     time.Time `json:"time"`
 	Severity string    `json:"level"`
 	Message  string    `json:"msg"`
-	AWS      metadata  `json:"_aws"`
+	AWS      *metadata `json:"_aws,omitempty"`
 	metrics
 	Finding guard.Finding `json:"finding"`
-	Omitted []string      `json:"omitted,omitempty"` // members of the finding, for want of room
 }
-
-// omissions are made in this order where a line would be too long. The evidence
-// of a removal has them all; of what still stands, the policy has them.
-var omissions = [...]struct {
-	member string
-	clear  func(*guard.Finding)
-}{
-	{"restore", func(f *guard.Finding) { f.Restore = "" }},
-	{"policyBefore", func(f *guard.Finding) { f.PolicyBefore = "" }},
-	{"verdict", func(f *guard.Finding) { f.Verdict = exposure.Verdict{Level: f.Verdict.Level, Access: f.Verdict.Access} }},
-	{"statement", func(f *guard.Finding) { f.Statement = "" }},
-	{"sid", func(f *guard.Finding) { f.Sid = "" }},
-	{"error", func(f *guard.Finding) { f.Error = "" }},
-	{"exemption", func(f *guard.Finding) { f.Exemption = nil }},
-	{"actor", func(f *guard.Finding) {
-		f.Actor = guard.Actor{ARN: cut(f.Actor.ARN), AccessKeyID: cut(f.Actor.AccessKeyID)}
-	}},
-}
-
-// cut keeps what AWS's own names fit into.
-func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), 2048)], "") }
 
 // Report implements [guard.Sink].
 func (l *Log) Report(_ context.Context, f guard.Finding) error {
-	now, m := l.now(), measure(f)
+	now := l.now()
+	m, directives := measure(f)
 	line := findingLine{
 		Time: now, Severity: severities[guard.Outcome(f.Outcome.String())], Message: "finding",
-		AWS: m.describe(now), metrics: m, Finding: f,
+		AWS: stamp(now, directives...), metrics: m,
 	}
-	text, err := encode(line)
-	for _, omission := range omissions {
-		if err != nil || len(text) <= maxLine {
-			break
-		}
-		omission.clear(&line.Finding)
-		line.Omitted = append(line.Omitted, omission.member)
-		text, err = encode(line)
-	}
+	text, err := Fit(f, maxLine, func(f guard.Finding) ([]byte, error) {
+		line.Finding = f
+		return encode(line)
+	})
 	return l.write(text, err)
+}
+
+// apiErrorLine is what an attempt that failed looks like in the log.
+type apiErrorLine struct {
+	Time     time.Time `json:"time"`
+	Severity string    `json:"level"`
+	Message  string    `json:"msg"`
+	AWS      *metadata `json:"_aws"`
+	apiErrors
+	Call  string `json:"call"`
+	Class string `json:"class"`
+	Code  string `json:"code,omitempty"` // of the API's answer; "" if there was none
+}
+
+// APIError writes one line for one attempt of a call that failed. A class is
+// throttled, denied, conflict or failed. That it could not be written is not told.
+func (l *Log) APIError(call, class, code string) {
+	row, known := apiErrorClasses[class]
+	if !known {
+		row = apiErrorClasses["failed"]
+	}
+	now := l.now()
+	text, err := encode(apiErrorLine{
+		Time: now, Severity: "WARN", Message: "api-error",
+		AWS:       stamp(now, directive{Namespace, without, []definition{{row.metric, "Count"}}}),
+		apiErrors: row.errors, Call: call, Class: class, Code: code,
+	})
+	_ = l.write(text, err)
 }
 
 // evidenceLine is what stands in the log before a removal. Where one line would
