@@ -15,24 +15,27 @@ type step struct {
 
 // steps are those of the investigation guide of Elastic's rule, in the order in
 // which they help. Capital words are filled in: from the finding's own parts, and
-// never from a text that a stranger may have chosen.
+// never from a text that a stranger may have chosen. What is to be copied stands
+// between backticks.
 var steps = [...]step{
-	{func(f *Finding) bool { return f.Outcome == NeedsReview },
+	{func(f *Finding) bool { return f.Outcome == NeedsReview && f.Statement == "" },
+		"Read the policy yourself, since it could not be read here: `aws lambda get-policy --region=REGION --function-name=NAME`. If strangers get in, write it anew with `aws lambda put-resource-policy`."},
+	{func(f *Finding) bool { return f.Outcome == NeedsReview && f.Statement != "" },
 		"Judge the statement yourself: the reasons name the element that nobody could decide. If strangers get in, take it out: REMOVE"},
 	{func(f *Finding) bool { return f.Outcome == Failed },
-		"It may still be open: read the error, then look with: aws lambda get-policy --region REGION --function-name NAME. If it stands, take it out: REMOVE"},
+		"It may still be open: read the error, then look with: `aws lambda get-policy --region=REGION --function-name=NAME`. If it stands, take it out: REMOVE. If other statements are missing, put them back: the finding has the policy as it was."},
 	{func(f *Finding) bool { return f.Outcome == Audited && f.Verdict.Level == exposure.Public },
 		"It is open. If nobody wants it so, take it out: REMOVE. If the owner does, write an exemption with owner, reason and end date."},
-	{func(f *Finding) bool { return f.Verdict.Level == exposure.External },
+	{func(f *Finding) bool { return f.Outcome == Audited && f.Verdict.Level == exposure.External },
 		"Ask the owner whether the outsider it names is a partner. If so, add the account or organization to trustedAccounts or trustedOrgs; if not: REMOVE"},
-	{func(f *Finding) bool { return f.Verdict.Level == exposure.ConfusedDeputy },
+	{func(f *Finding) bool { return f.Outcome == Audited && f.Verdict.Level == exposure.ConfusedDeputy },
 		"Bind the service to your own resources: grant it again with a source ARN and a source account, then take this one out: REMOVE"},
 	{func(f *Finding) bool { return f.Outcome == Exempt },
 		"Nothing to do: an exemption covers it until UNTIL."},
 	{func(f *Finding) bool { return f.investigate() && f.EventID != "" },
-		"Ask whoever made the call whether they meant it. The whole record is in CloudTrail under event id EVENT."},
+		"Ask whoever made the call whether they meant it. The whole record is in CloudTrail under event id `EVENT`."},
 	{func(f *Finding) bool { return f.investigate() && f.EventID == "" },
-		"Find out who opened it: look in CloudTrail for AddPermission and PutResourcePolicy on NAME."},
+		"Find out who opened it: look in CloudTrail for AddPermission and PutResourcePolicy on `NAME`."},
 	{func(f *Finding) bool { return f.investigate() && strings.HasPrefix(f.Actor.AccessKeyID, "AKIA") },
 		"If they did not: make the access key of the call inactive, then rotate it."},
 	{func(f *Finding) bool {
@@ -42,9 +45,9 @@ var steps = [...]step{
 	{func(f *Finding) bool { return f.investigate() && f.Actor.Tool != "" },
 		"The call says that TOOL made it: correct the template, or it puts the statement back."},
 	{func(f *Finding) bool { return f.investigate() },
-		"Look for what else was changed: code, layers, environment and execution role of NAME (UpdateFunctionCode, UpdateFunctionConfiguration, PutRolePolicy, AttachRolePolicy in CloudTrail)."},
+		"Look for what else was changed: code, layers, environment and execution role of `NAME` (UpdateFunctionCode, UpdateFunctionConfiguration, PutRolePolicy, AttachRolePolicy in CloudTrail)."},
 	{func(f *Finding) bool { return f.investigate() },
-		"Find out whether it was used while it was open: metrics Invocations and UrlRequestCount of NAME in CloudWatch PERIOD, and data events in CloudTrail if they are logged."},
+		"Find out whether it was used while it was open: metrics Invocations and UrlRequestCount of `NAME` in CloudWatch PERIOD, and data events in CloudTrail if they are logged."},
 	{func(f *Finding) bool { return f.Outcome == Reverted },
 		"If it was meant to be open: write an exemption first, then put the statement back with guardrail restore."},
 }
@@ -88,11 +91,11 @@ func nextSteps(f Finding) []string {
 // where no Sid names it.
 func removeCommand(f Finding) string {
 	if !only(f.Sid, letters+digits+"-_") || len(f.Sid) > 100 {
-		return "aws lambda put-resource-policy with the rest of the policy (no Sid names the statement)"
+		return "`aws lambda put-resource-policy` with the rest of the policy (no Sid names the statement)"
 	}
-	command := "aws lambda remove-permission --region=" + f.Resource.Region + " --function-name=" + f.Resource.Function
+	command := "`aws lambda remove-permission --region=" + f.Resource.Region + " --function-name=" + f.Resource.Function
 	if f.Resource.Qualifier != "" {
 		command += " --qualifier=" + quote(f.Resource.Qualifier)
 	}
-	return command + " --statement-id=" + f.Sid
+	return command + " --statement-id=" + f.Sid + "`"
 }

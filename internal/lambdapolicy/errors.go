@@ -3,7 +3,9 @@ package lambdapolicy
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -27,6 +29,53 @@ func refusal(err error) (status int, code string) {
 		return 0, ""
 	}
 	return resp.HTTPStatusCode(), api.ErrorCode()
+}
+
+// Class says how an attempt failed.
+type Class string
+
+const (
+	Throttled Class = "throttled" // the account calls too often
+	Denied    Class = "denied"    // our permissions do not suffice
+	Conflict  Class = "conflict"  // the policy, or the function, has changed meanwhile
+	Failed    Class = "failed"    // anything else, no answer among it
+)
+
+// Classes returns all of them.
+func Classes() []Class { return []Class{Throttled, Denied, Conflict, Failed} }
+
+// Failure is one attempt of a call that failed, whether or not another follows.
+type Failure struct {
+	Call  string // "GetPolicy"
+	Class Class
+	Code  string // of the API's answer, "TooManyRequestsException"; "" if there was none
+}
+
+// classes are those of the API's answers by HTTP status; no other is Failed.
+var classes = map[int]Class{
+	http.StatusTooManyRequests:    Throttled,
+	http.StatusUnauthorized:       Denied,
+	http.StatusForbidden:          Denied,
+	http.StatusConflict:           Conflict,
+	http.StatusPreconditionFailed: Conflict,
+	http.StatusNotFound:           "", // an answer like any other
+}
+
+// classify returns the class of an error, "" if it is none, and its code.
+func classify(err error) (Class, string) {
+	code := ""
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		code = api.ErrorCode()
+	}
+	if _, throttled := retry.DefaultThrottleErrorCodes[code]; throttled {
+		return Throttled, code
+	}
+	if status, _ := refusal(err); status != 0 {
+		if class, known := classes[status]; known {
+			return class, code
+		}
+	}
+	return Failed, code
 }
 
 func readError(err error) error {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,9 +34,15 @@ var (
 
 // New returns the policies of the account and region of cfg. Delays between
 // attempts go through clock. What is sent again is decided here; how often, by
-// cfg.RetryMaxAttempts, 8 times if that is 0 and never less than 6.
-func New(cfg aws.Config, clock guard.Clock) *Policies {
-	return &Policies{lambda.NewFromConfig(cfg), clock, reads(attempts(cfg)), writes(attempts(cfg)), reads(asksAttempts)}
+// cfg.RetryMaxAttempts, 8 times if that is 0 and never less than 6. Each attempt
+// that fails is told to observe, which may be nil.
+func New(cfg aws.Config, clock guard.Clock, observe func(Failure)) *Policies {
+	client := lambda.NewFromConfig(cfg, func(o *lambda.Options) {
+		if observe != nil {
+			o.APIOptions = append(slices.Clip(o.APIOptions), observing(observe))
+		}
+	})
+	return &Policies{client, clock, reads(attempts(cfg)), writes(attempts(cfg)), reads(asksAttempts)}
 }
 
 // Policy implements [guard.Policies].

@@ -45,6 +45,7 @@ type world struct {
 	clock
 	policies *lambdapolicy.Policies
 	attempts int // of the configuration
+	failures []lambdapolicy.Failure
 }
 
 func newWorld() *world {
@@ -62,7 +63,7 @@ func (w *world) connect(url string, transport http.RoundTripper) {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
 		}),
-	}, &w.clock)
+	}, &w.clock, func(f lambdapolicy.Failure) { w.failures = append(w.failures, f) })
 }
 
 // operations returns what was called on what, with which revision.
@@ -537,5 +538,71 @@ func TestTheConfigurationSaysHowOftenACallIsSent(t *testing.T) {
 		if got := len(w.Calls()); got != want {
 			t.Errorf("%d configured: %d calls, want %d", configured, got, want)
 		}
+	}
+}
+
+func TestEachAttemptThatFailsIsToldOnceWithItsClass(t *testing.T) {
+	const throttled, denied, conflict, failed = lambdapolicy.Throttled, lambdapolicy.Denied, lambdapolicy.Conflict, lambdapolicy.Failed
+	type failures = []lambdapolicy.Failure
+	read := func(w *world) error { _, err := w.policies.Policy(context.Background(), function); return err }
+	remove := func(w *world) error {
+		p, err := w.policies.Policy(context.Background(), function)
+		if err != nil {
+			return err
+		}
+		return w.policies.Remove(context.Background(), function, p, []int{0})
+	}
+	outdated := func(w *world) error {
+		p, err := w.policies.Policy(context.Background(), function)
+		if err != nil {
+			return err
+		}
+		w.Seed(function, `{"Version":"2012-10-17","Statement":[`+one+`]}`)
+		return w.policies.Remove(context.Background(), function, p, []int{0})
+	}
+	role := func(w *world) error { _, err := w.policies.Role(context.Background(), function); return err }
+	for _, tt := range []struct {
+		name  string
+		call  func(*world) error
+		fault lambdatest.Fault
+		fails bool
+		want  failures
+	}{
+		{name: "a call that goes well is not told of", call: remove},
+		{name: "a read that is throttled twice, and goes well then", call: read, fault: lambdatest.Fault{Operation: "GetPolicy", Kind: lambdatest.Throttle, Times: 2},
+			want: failures{{"GetPolicy", throttled, "TooManyRequestsException"}, {"GetPolicy", throttled, "TooManyRequestsException"}}},
+		{name: "a write that is throttled", call: remove, fault: lambdatest.Fault{Operation: "RemovePermission", Kind: lambdatest.Throttle},
+			want: failures{{"RemovePermission", throttled, "TooManyRequestsException"}}},
+		{name: "a read that is refused", call: read, fault: lambdatest.Fault{Operation: "GetPolicy", Kind: lambdatest.AccessDenied}, fails: true,
+			want: failures{{"GetPolicy", denied, "AccessDeniedException"}}},
+		{name: "a write while the function is updated", call: remove, fault: lambdatest.Fault{Operation: "RemovePermission", Kind: lambdatest.Conflict}, fails: true,
+			want: failures{{"RemovePermission", conflict, "ResourceConflictException"}}},
+		{name: "a write on an outdated revision", call: outdated, fails: true,
+			want: failures{{"RemovePermission", conflict, "PreconditionFailedException"}}},
+		{name: "a write that the API gives up on is not sent again", call: remove, fault: lambdatest.Fault{Operation: "RemovePermission", Kind: lambdatest.ServerError}, fails: true,
+			want: failures{{"RemovePermission", failed, "ServiceException"}}},
+		{name: "a read that is cut off", call: read, fault: lambdatest.Fault{Operation: "GetPolicy", Kind: lambdatest.Drop},
+			want: failures{{"GetPolicy", failed, ""}}},
+		{name: "a question that is given up after two attempts", call: role, fault: lambdatest.Fault{Operation: "GetFunctionConfiguration", Kind: lambdatest.ServerError, Times: 2}, fails: true,
+			want: failures{{"GetFunctionConfiguration", failed, "ServiceException"}, {"GetFunctionConfiguration", failed, "ServiceException"}}},
+		{name: "a policy that there is not is an answer", fails: true,
+			call: func(w *world) error { _, err := w.policies.Policy(context.Background(), alias); return err }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.Seed(function, `{"Version":"2012-10-17","Statement":[`+one+`,`+two+`]}`)
+			if tt.fault.Kind != lambdatest.NoFault {
+				w.Order(tt.fault)
+			}
+			if err := tt.call(w); (err != nil) != tt.fails {
+				t.Errorf("error %v", err)
+			}
+			if diff := cmp.Diff(tt.want, w.failures); diff != "" {
+				t.Error(diff)
+			}
+			if n := w.Pending(); n != 0 {
+				t.Errorf("%d faults met no call", n)
+			}
+		})
 	}
 }

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/smithy-go/middleware"
 
 	"lambda-guardrail/internal/guard"
 )
@@ -82,4 +84,20 @@ func (r retryer) RetryDelay(attempt int, failure error) (time.Duration, error) {
 		return 0, errors.Join(failure, err) // a write that was throttled stays one that did not happen
 	}
 	return 0, nil
+}
+
+// observing adds a step that is passed once for each attempt.
+func observing(observe func(Failure)) func(*middleware.Stack) error {
+	step := middleware.FinalizeMiddlewareFunc("observe", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleFinalize(ctx, in)
+		if err != nil {
+			if class, code := classify(err); class != "" {
+				observe(Failure{awsmiddleware.GetOperationName(ctx), class, code})
+			}
+		}
+		return out, metadata, err
+	})
+	return func(stack *middleware.Stack) error {
+		return stack.Finalize.Insert(step, (*retry.Attempt)(nil).ID(), middleware.After)
+	}
 }

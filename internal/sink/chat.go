@@ -19,10 +19,10 @@ const (
 )
 
 type notification struct {
-	Version  string        `json:"version"`
-	Source   string        `json:"source"`
-	Content  content       `json:"content"`
-	Metadata aboutTheEvent `json:"metadata"`
+	Version  string  `json:"version"`
+	Source   string  `json:"source"`
+	Content  content `json:"content"`
+	Metadata about   `json:"metadata"`
 }
 
 type content struct {
@@ -33,7 +33,7 @@ type content struct {
 	Keywords    []string `json:"keywords"`
 }
 
-type aboutTheEvent struct {
+type about struct {
 	ThreadID          string            `json:"threadId"`
 	Summary           string            `json:"summary"`
 	EventType         string            `json:"eventType"`
@@ -42,11 +42,11 @@ type aboutTheEvent struct {
 }
 
 // ChatMessage returns the message for Slack, Microsoft Teams and Chime. Texts from
-// outside stand in code spans. What becomes of one finding is one thread.
+// outside stand in code spans. All messages about one finding are one thread.
 func ChatMessage(f guard.Finding) (Message, error) {
-	bare := func(text string, limit int) string { return prose.inert(text, limit) }
-	title := "[" + strings.ToUpper(f.Severity.String()) + "] " + outcomes[guard.Outcome(f.Outcome.String())].tag + ": "
+	title := tag(f)
 	title += claim(f, span(maxTitle-utf8.RuneCountInString(title+claim(f, nothing))))
+	arn, id, region := prose.inert(f.Resource.ARN(), longText), prose.inert(f.ID, shortText), prose.inert(f.Resource.Region, maxKeyword)
 	n := notification{
 		Version: "1.0",
 		Source:  "custom",
@@ -54,16 +54,14 @@ func ChatMessage(f guard.Finding) (Message, error) {
 			TextType:    "client-markdown",
 			Title:       title,
 			Description: description(f),
-			Keywords:    []string{f.Severity.String(), f.Verdict.Level.String(), f.Outcome.String(), bare(f.Resource.Region, maxKeyword)},
+			Keywords:    []string{f.Severity.String(), f.Verdict.Level.String(), f.Outcome.String(), region},
 		},
-		Metadata: aboutTheEvent{
-			ThreadID:         bare(f.ID, shortText),
-			Summary:          Subject(f),
-			EventType:        "lambda-guardrail-finding",
-			RelatedResources: []string{bare(f.Resource.ARN(), longText)},
-			AdditionalContext: map[string]string{
-				"account": bare(f.Resource.Account, shortText), "region": bare(f.Resource.Region, shortText), "finding": bare(f.ID, shortText),
-			},
+		Metadata: about{
+			ThreadID:          id,
+			Summary:           title,
+			EventType:         "lambda-guardrail finding",
+			RelatedResources:  []string{arn},
+			AdditionalContext: map[string]string{"finding": id, "function": arn},
 		},
 	}
 	for _, step := range f.NextSteps {
@@ -76,20 +74,27 @@ func ChatMessage(f guard.Finding) (Message, error) {
 	return Message{Body: strings.TrimSuffix(string(body), "\n"), Attributes: attributes(f)}, nil
 }
 
-func nothing(string, int) string { return "" }
-
-// span quotes in a code span, and within so many characters altogether.
+// span quotes in a code span, within so many characters altogether.
 func span(room int) quoting {
 	return func(text string, limit int) string {
-		return "`" + code.inert(text, max(0, min(limit, room-2))) + "`"
+		if room < len("`...`") {
+			return ""
+		}
+		return "`" + code.inert(text, min(limit, room-2)) + "`"
 	}
 }
 
-// description returns the facts as far as there is room: the first ones matter most.
+// description returns the facts, and the way back, as far as there is room: the
+// first ones matter most.
 func description(f guard.Finding) string {
+	quote := span(maxDescription)
+	all := facts(f, quote)
+	if command := code.inert(f.Restore, maxDescription); command != "" && command == f.Restore {
+		all = append(all, fact{"To put it back", quote(command, maxDescription)})
+	}
 	var b strings.Builder
 	length := 0
-	for _, x := range facts(f, span(maxDescription)) {
+	for _, x := range all {
 		line := x.label + ": " + strings.ReplaceAll(x.text, "\n", "; ") + "\n"
 		if n := utf8.RuneCountInString(line); length+n <= maxDescription {
 			b.WriteString(line)
@@ -99,7 +104,8 @@ func description(f guard.Finding) string {
 	return b.String()
 }
 
-// markdown returns a text of ours whose commands and names stand between backticks.
+// markdown returns a text of ours, in which commands and names stand between
+// backticks.
 func markdown(text string, limit int) string {
 	parts := strings.Split(text, "`")
 	if len(parts)%2 == 0 {
@@ -108,10 +114,9 @@ func markdown(text string, limit int) string {
 	var b strings.Builder
 	for i, part := range parts {
 		room := limit - utf8.RuneCountInString(b.String())
-		switch {
-		case i%2 == 0:
+		if i%2 == 0 {
 			b.WriteString(prose.inert(part, room))
-		case room > 2:
+		} else {
 			b.WriteString(span(room)(part, room))
 		}
 	}

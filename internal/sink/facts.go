@@ -22,19 +22,24 @@ const (
 	someItems = 4
 )
 
-// outcomes say what was done: in a word or two, and in a sentence.
+// outcomes say what was done: in two words, and in a sentence.
 var outcomes = map[guard.Outcome]struct{ tag, sentence string }{
 	guard.Audited:     {"left open", "Nothing was changed: "},
 	guard.Exempt:      {"exempt", "Nothing was changed: an exemption says that it may be open."},
 	guard.NeedsReview: {"needs review", "Nothing was changed: only a person can tell whether it lets strangers in."},
-	guard.Reverted:    {"reverted", "It was taken out, and seen to be gone; every other statement is as it was."},
-	guard.AlreadyGone: {"already gone", "Nothing was changed: it had been open, and was gone when we looked."},
-	guard.Failed:      {"FAILED", "It was to be taken out, and MAY STILL BE OPEN, or the removal did harm."},
+	guard.Reverted:    {"reverted", "The statement was taken out, and seen to be gone; every other one is as it was."},
+	guard.AlreadyGone: {"already gone", "Nothing was changed: the statement was gone when we looked twice."},
+	guard.Failed:      {"FAILED", "The statement was to be taken out. It MAY STILL BE OPEN, or the removal did harm."},
 }
 
-// kinds are who gets in, by the first stranger of a verdict: the widest.
+func outcome(f guard.Finding) (tag, sentence string) {
+	o := outcomes[guard.Outcome(f.Outcome.String())]
+	return o.tag, o.sentence
+}
+
+// kinds are who gets in, by the first stranger of a verdict.
 var kinds = map[exposure.Kind]string{
-	exposure.Anonymous:       "anybody on the Internet",
+	exposure.Anonymous:       "anybody",
 	exposure.AnyPrincipal:    "any AWS account",
 	exposure.AnyPrincipalURL: "any AWS account",
 	exposure.AnyService:      "any AWS service, for anybody,",
@@ -54,20 +59,20 @@ var verbs = [...]struct {
 
 // claim says in one clause what the finding is about.
 func claim(f guard.Finding, quote quoting) string {
-	who, may := "strangers", "may be able to"
+	who, can, could := "strangers", "may be able to", "may have been able to"
 	switch f.Verdict.Level {
 	case exposure.Public:
+		can, could = "can", "could"
 		if len(f.Verdict.Strangers) > 0 {
 			who = kinds[f.Verdict.Strangers[0].Kind]
 		}
-		may = "can"
 	case exposure.External:
-		who, may = "an outsider named in the policy", "can"
+		who, can, could = "an outsider named in the policy", "can", "could"
 	case exposure.ConfusedDeputy:
-		who, may = "an AWS service, acting for anybody,", "can"
+		who, can, could = "an AWS service, acting for anybody,", "can", "could"
 	}
-	if may == "can" && (f.Outcome == guard.Reverted || f.Outcome == guard.AlreadyGone) {
-		may = "could"
+	if f.Outcome == guard.Reverted || f.Outcome == guard.AlreadyGone {
+		can = could
 	}
 	what := "use"
 	for _, v := range verbs {
@@ -76,9 +81,9 @@ func claim(f guard.Finding, quote quoting) string {
 			break
 		}
 	}
-	text := who + " " + may + " " + what + " " + quote(f.Resource.String(), 2*shortText)
+	text := who + " " + can + " " + what + " " + quote(f.Resource.String(), 2*shortText)
 	if f.FunctionURL != nil && f.FunctionURL.State == guard.Latent {
-		text += " as soon as it has an open URL"
+		text += " once it has an open one"
 	}
 	return text
 }
@@ -86,25 +91,31 @@ func claim(f guard.Finding, quote quoting) string {
 // fact is one line of what there is to say of a finding.
 type fact struct{ label, text string }
 
-// facts returns what happened, for a person. Only what is quoted is from outside.
+// facts returns what happened, for a person, and in the order in which it matters:
+// a text of several lines is a list. Only what is quoted is from outside.
 func facts(f guard.Finding, quote quoting) []fact {
+	opened := "Opened by"
+	if f.OpenedAt.IsZero() && f.Actor != (guard.Actor{}) {
+		opened = "Seen after" // a call that cannot have opened this statement
+	}
 	all := []fact{
-		{"Done", done(f, quote)},
-		{"Statement", statement(f, quote)},
-		{"Function", quote(f.Resource.ARN(), longText) + optional(", whose role is ", f.Role, quote)},
+		{"Done", done(f)},
+		{"Error", optional("", f.Error, quote)},
 		{"Open", open(f)},
-		{"Opened by", actor(f, quote)},
-		{"How wide", list(f.Verdict.Strangers, "", quote, exposure.Witness.Sentence)},
-		{"Because", list(f.Verdict.Reasons, "", quote, func(r exposure.Reason) string { return r.Path() + " " + r.Text() })},
+		{opened, actor(f, quote)},
+		{"Function", lines(quote(f.Resource.ARN(), longText), optional("role ", f.Role, quote))},
+		{"Statement", statement(f, quote)},
+		{"How wide", list(f.Verdict.Strangers, quote, exposure.Witness.Sentence)},
+		{"Because", list(f.Verdict.Reasons, quote, func(r exposure.Reason) string { return r.Path() + " " + r.Text() })},
 		{"Its URL", functionURL(f.FunctionURL, quote)},
 		{"Exemption", exemption(f.Exemption, quote)},
-		{"Also open", list(f.Beside, "statement ", quote, func(b guard.Beside) string { return cmp.Or(b.Sid, "without Sid") + ", " + b.Outcome.String() })},
+		{"Also public", list(f.Beside, quote, func(b guard.Beside) string { return cmp.Or(b.Sid, "without a Sid") + ": " + b.Outcome.String() })},
 	}
 	return slices.DeleteFunc(all, func(x fact) bool { return x.text == "" })
 }
 
-func done(f guard.Finding, quote quoting) string {
-	text := outcomes[guard.Outcome(f.Outcome.String())].sentence
+func done(f guard.Finding) string {
+	_, text := outcome(f)
 	if f.Outcome == guard.Audited {
 		switch {
 		case f.Verdict.Level != exposure.Public:
@@ -115,7 +126,7 @@ func done(f guard.Finding, quote quoting) string {
 			text += "the mode for function URLs is audit."
 		}
 	}
-	return text + optional(" Error: ", f.Error, quote)
+	return text
 }
 
 func statement(f guard.Finding, quote quoting) string {
@@ -131,58 +142,60 @@ func statement(f guard.Finding, quote quoting) string {
 // open says from when to when, and for how long.
 func open(f guard.Finding) string {
 	const layout = "2006-01-02 15:04:05 UTC"
-	from, to := "since nobody knows when", ""
-	if !f.OpenedAt.IsZero() {
-		from = "since " + f.OpenedAt.UTC().Format(layout)
-	}
+	opened, closed := f.OpenedAt.UTC().Format(layout), f.ClosedAt.UTC().Format(layout)
+	text := "since " + opened
 	switch {
-	case f.Outcome == guard.AlreadyGone:
-		to = "; closed by somebody else since"
+	case f.OpenedAt.IsZero() && f.ClosedAt.IsZero():
+		text = "since when is not known"
+	case f.OpenedAt.IsZero():
+		text = "until " + closed + ", since when is not known"
 	case !f.ClosedAt.IsZero():
-		from = strings.Replace(from, "since ", "from ", 1)
-		to = " to " + f.ClosedAt.UTC().Format(layout)
-		if !f.OpenedAt.IsZero() {
-			to += ", " + time.Duration(f.SecondsOpen*float64(time.Second)).Round(time.Second/10).String()
-		}
+		text = "for " + time.Duration(f.SecondsOpen*float64(time.Second)).Round(time.Second/10).String() +
+			", from " + opened + " to " + closed
 	}
-	return from + to
+	if f.Outcome == guard.AlreadyGone {
+		text += "; when it was closed is not known"
+	}
+	return text
 }
 
 func actor(f guard.Finding, quote quoting) string {
 	a := f.Actor
 	if a == (guard.Actor{}) {
-		return "unknown: no event led here"
+		return "not known: no call led here"
 	}
-	text := quote(cmp.Or(a.ARN, a.InvokedBy, a.Type, "somebody whom the event does not name"), longText)
-	text += optional(", role ", a.SessionIssuer, quote) + optional(", access key ", a.AccessKeyID, quote)
-	switch a.MFA {
-	case "true":
-		text += ", with MFA"
-	case "false":
-		text += ", without MFA"
-	}
-	text += optional(", from ", a.Source, quote) + optional(", through ", a.InvokedBy, quote) +
-		optional(", calling itself ", a.UserAgent, quote) + optional(", by ", f.Call, quote)
-	return text
+	mfa := map[string]string{"true": "with MFA", "false": "without MFA"}[a.MFA]
+	return lines(
+		quote(cmp.Or(a.ARN, a.InvokedBy, a.Type, "somebody whom the event does not name"), longText),
+		optional("session of ", a.SessionIssuer, quote),
+		optional("access key ", a.AccessKeyID, quote),
+		mfa,
+		optional("from ", a.Source, quote),
+		optional("through ", a.InvokedBy, quote),
+		optional("user agent ", a.UserAgent, quote),
+		optional("call ", f.Call, quote)+optional(", event ", f.EventID, quote),
+	)
+}
+
+var urlStates = map[guard.URLState]string{
+	guard.Live:    "live: these strangers can use it",
+	guard.Latent:  "latent: these strangers can use none yet; one call makes them one",
+	guard.Unknown: "unknown: take it for live",
 }
 
 func functionURL(u *guard.FunctionURL, quote quoting) string {
 	if u == nil {
 		return ""
 	}
-	text := map[guard.URLState]string{
-		guard.Live:    "live",
-		guard.Latent:  "latent: there is none that these strangers can use, and one call makes it",
-		guard.Unknown: "unknown, so take it for live",
-	}[u.State]
-	return text + optional(", auth type ", u.AuthType, quote) + optional(", ", u.Address, quote)
+	address := strings.TrimSuffix(strings.TrimPrefix(u.Address, "https://"), "/")
+	return lines(urlStates[u.State], optional("auth type ", u.AuthType, quote), optional("", address, quote))
 }
 
 func exemption(e *guard.Exemption, quote quoting) string {
 	if e == nil {
 		return ""
 	}
-	return fmt.Sprintf("until %s, owner %s, reason %s", e.Until.UTC().Format(time.DateOnly), quote(e.Owner, shortText), quote(e.Reason, longText))
+	return lines("until "+e.Until.UTC().Format(time.DateOnly), optional("owner ", e.Owner, quote), optional("reason ", e.Reason, quote))
 }
 
 // optional returns a text after what leads to it, or nothing.
@@ -193,15 +206,19 @@ func optional(lead, text string, quote quoting) string {
 	return lead + quote(text, longText)
 }
 
-// list returns the first items, one on a line, and how many there are beside.
-func list[T any](items []T, lead string, quote quoting, text func(T) string) string {
-	var lines []string
-	for i, item := range items {
-		if i == someItems {
-			lines = append(lines, fmt.Sprintf("and %d more", len(items)-i))
-			break
-		}
-		lines = append(lines, lead+quote(text(item), longText))
+// lines joins what there is.
+func lines(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), "\n")
+}
+
+// list returns the first items, and how many there are beside.
+func list[T any](items []T, quote quoting, text func(T) string) string {
+	var all []string
+	for _, item := range items[:min(len(items), someItems)] {
+		all = append(all, quote(text(item), longText))
 	}
-	return strings.Join(lines, "\n")
+	if more := len(items) - len(all); more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
+	}
+	return lines(all...)
 }

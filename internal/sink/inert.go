@@ -14,7 +14,7 @@ type reader struct {
 }
 
 var (
-	mail    = reader{}
+	mail    = reader{special: "\u201c\u201d"} // the quotation marks that we put around it
 	subject = reader{ascii: true}
 	// In a code span of Slack's or of Teams' markdown only these still mean
 	// something: https://docs.slack.dev/messaging/formatting-message-text
@@ -42,7 +42,7 @@ func (r reader) inert(text string, limit int) string {
 		}
 		length += utf8.RuneCountInString(piece)
 		if length > limit {
-			return b.String()[:kept] + dots[:min(limit, len(dots))]
+			return b.String()[:kept] + dots[:max(0, min(limit, len(dots)))]
 		}
 		b.WriteString(piece)
 		if length <= limit-len(dots) {

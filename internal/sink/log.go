@@ -18,8 +18,9 @@ import (
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 const maxLine = 256<<10 - 1<<10
 
-// Log writes one JSON line for each finding, with CloudWatch metrics in it, and
-// one for each piece of evidence. It implements [guard.Sink] and [guard.Evidence].
+// Log writes one JSON line for each finding and for each attempt of a call that
+// failed, with CloudWatch metrics in it, and one for each piece of evidence. It
+// implements [guard.Sink] and [guard.Evidence].
 type Log struct {
 	out io.Writer
 	now func() time.Time
@@ -53,23 +54,52 @@ type findingLine struct {
 	Time     time.Time `json:"time"`
 	Severity string    `json:"level"`
 	Message  string    `json:"msg"`
-	AWS      metadata  `json:"_aws"`
+	AWS      *metadata `json:"_aws,omitempty"`
 	metrics
 	Finding guard.Finding `json:"finding"`
 }
 
 // Report implements [guard.Sink].
 func (l *Log) Report(_ context.Context, f guard.Finding) error {
-	now, m := l.now(), measure(f)
+	now := l.now()
+	m, directives := measure(f)
 	line := findingLine{
 		Time: now, Severity: severities[guard.Outcome(f.Outcome.String())], Message: "finding",
-		AWS: m.describe(now), metrics: m,
+		AWS: stamp(now, directives...), metrics: m,
 	}
 	text, err := Fit(f, maxLine, func(f guard.Finding) ([]byte, error) {
 		line.Finding = f
 		return encode(line)
 	})
 	return l.write(text, err)
+}
+
+// apiErrorLine is what an attempt that failed looks like in the log.
+type apiErrorLine struct {
+	Time     time.Time `json:"time"`
+	Severity string    `json:"level"`
+	Message  string    `json:"msg"`
+	AWS      *metadata `json:"_aws"`
+	apiErrors
+	Call  string `json:"call"`
+	Class string `json:"class"`
+	Code  string `json:"code,omitempty"` // of the API's answer; "" if there was none
+}
+
+// APIError writes one line for one attempt of a call that failed. A class is
+// throttled, denied, conflict or failed. That it could not be written is not told.
+func (l *Log) APIError(call, class, code string) {
+	row, known := apiErrorClasses[class]
+	if !known {
+		row = apiErrorClasses["failed"]
+	}
+	now := l.now()
+	text, err := encode(apiErrorLine{
+		Time: now, Severity: "WARN", Message: "api-error",
+		AWS:       stamp(now, directive{Namespace, without, []definition{{row.metric, "Count"}}}),
+		apiErrors: row.errors, Call: call, Class: class, Code: code,
+	})
+	_ = l.write(text, err)
 }
 
 // evidenceLine is what stands in the log before a removal. Where one line would

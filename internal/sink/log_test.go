@@ -9,7 +9,6 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +53,17 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, x.Name+".json", append(text, '\n'))
+			golden(t, x.Name+".sns.txt", published(t, x.Finding))
+			chat, err := ChatMessage(x.Finding)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkChat(t, chat.Body)
+			var pretty bytes.Buffer
+			if err := json.Indent(&pretty, []byte(chat.Body), "", "  "); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, x.Name+".chat.json", append(pretty.Bytes(), '\n'))
 		})
 	}
 }
@@ -107,109 +117,24 @@ func checkLines(t *testing.T, out []byte) []map[string]json.RawMessage {
 	return lines
 }
 
-// logged returns the line of an example.
-func logged(t *testing.T, name string) []byte {
-	t.Helper()
-	for _, x := range guardtest.Examples() {
-		if x.Name == name {
-			var out bytes.Buffer
-			if err := NewLog(&out, func() time.Time { return now }).Report(t.Context(), x.Finding); err != nil {
-				t.Fatal(err)
-			}
-			return out.Bytes()
-		}
-	}
-	t.Fatalf("there is no example %s", name)
-	return nil
-}
-
-// TestMetrics holds the lines against the specification of the embedded metric
-// format.
-func TestMetrics(t *testing.T) {
-	for name, example := range map[string]string{"closed": "reverted", "open": "audited"} {
-		t.Run(name, func(t *testing.T) {
-			out := logged(t, example)
-			lines := checkLines(t, out)
-			line := lines[len(lines)-1]
-			var aws struct {
-				Timestamp         *int64
-				CloudWatchMetrics []struct {
-					Namespace  string
-					Dimensions [][]string
-					Metrics    []struct{ Name, Unit string }
-				}
-			}
-			decoder := json.NewDecoder(bytes.NewReader(line["_aws"]))
-			decoder.DisallowUnknownFields()
-			if err := decoder.Decode(&aws); err != nil {
-				t.Fatal(err)
-			}
-			var at time.Time
-			if err := json.Unmarshal(line["time"], &at); err != nil {
-				t.Fatal(err)
-			}
-			if aws.Timestamp == nil || *aws.Timestamp != at.UnixMilli() {
-				t.Errorf("Timestamp is not in milliseconds")
-			}
-			var values []string
-			for _, d := range aws.CloudWatchMetrics {
-				if d.Namespace == "" || len(d.Namespace) > 1024 {
-					t.Errorf("namespace %q", d.Namespace)
-				}
-				if len(d.Dimensions) == 0 || len(d.Metrics) == 0 || len(d.Metrics) > 100 {
-					t.Errorf("%d sets of dimensions, %d metrics", len(d.Dimensions), len(d.Metrics))
-				}
-				for _, set := range d.Dimensions {
-					if len(set) > 30 {
-						t.Errorf("%d dimensions", len(set))
-					}
-					for _, dimension := range set {
-						var value string
-						if err := json.Unmarshal(line[dimension], &value); err != nil || value == "" || len(value) > 1024 {
-							t.Errorf("dimension %s is %s", dimension, line[dimension])
-						}
-					}
-				}
-				for _, metric := range d.Metrics {
-					var value float64
-					if err := json.Unmarshal(line[metric.Name], &value); err != nil {
-						t.Errorf("metric %s is %s", metric.Name, line[metric.Name])
-					}
-					if !slices.Contains([]string{"Count", "Seconds"}, metric.Unit) {
-						t.Errorf("metric %s has unit %q", metric.Name, metric.Unit)
-					}
-					values = append(values, metric.Name+"="+string(line[metric.Name]))
-				}
-			}
-			want := map[string]string{
-				"closed": "Findings=1 APICalls=3 SecondsOpen=41",
-				"open":   "Findings=1 APICalls=1",
-			}[name]
-			if got := strings.Join(values, " "); got != want {
-				t.Errorf("metrics %s, want %s", got, want)
-			}
-		})
-	}
-}
-
 // hostile is a finding all of whose texts are s.
 func hostile(s string) guard.Finding {
 	name := s[:min(len(s), 1000)] // what says which finding it is has its limit at AWS, and is never left out
 	return guard.Finding{
-		ID: name, Resource: guard.Resource{Partition: name, Region: name, Account: name, Function: name, Qualifier: name},
-		Sid: s, Statement: s, Fingerprint: name, PolicyBefore: s, Error: s, Call: name, EventID: name, Restore: s,
+		ID: name, Resource: guard.Resource{Partition: name, Region: name, Account: name, Function: name, Qualifier: name}, Role: name,
+		FunctionURL: &guard.FunctionURL{AuthType: name, Address: name},
+		Sid:         s, Statement: s, Fingerprint: name, PolicyBefore: s, Error: s, Call: name, EventID: name, Restore: s, FoundBy: guard.FoundBy(name),
+		Beside:    []guard.Beside{{ID: name, Sid: s}},
 		Verdict:   exposure.Verdict{Level: exposure.Public, Strangers: []exposure.Witness{{Action: s, Context: []exposure.ContextValue{{Key: s, Values: []string{s}}}}}},
 		Exemption: &guard.Exemption{Function: s, Sid: s, Owner: s, Reason: s},
 		Actor:     guard.Actor{Type: s, ARN: s, Account: s, AccessKeyID: s, SessionIssuer: s, MFA: s, Source: s, UserAgent: s, InvokedBy: s},
 		Outcome:   guard.Outcome(s),
+		NextSteps: []string{name, "Take it out: `" + name + "`."},
 	}
 }
 
 func FuzzLog(f *testing.F) {
-	for _, seed := range []string{
-		"plain", `"}`, "\n{\"level\":\"INFO\",\"msg\":\"finding\"}\n", "\r\n", "\x00\x07\x1b[2J\x1b]0;title\a", "\x7f\u0085\u009b31m",
-		"\u202egnp.exe\u202c\u2066\u2069\u200f", "\u2028\u2029\ufeff", "\xff\xfe\xc3(", "\xed\xa0\x80", "\ufffd", "\U000e0041", "</script>&", `\u0022\`,
-	} {
+	for _, seed := range hostileTexts {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

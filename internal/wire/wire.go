@@ -33,7 +33,7 @@ func Guard(cfg aws.Config, c config.Config, exemptions []guard.Exemption, log io
 	cfg = cfg.Copy()
 	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, Version))
 	lines := sink.NewLog(log, clock.Now)
-	policies := lambdapolicy.New(cfg, clock)
+	policies := lambdapolicy.New(cfg, clock, func(f lambdapolicy.Failure) { lines.APIError(f.Call, string(f.Class), f.Code) })
 	return guard.New(policies, policies, sinks(cfg, c, lines, clock), lines, clock, c.Settings(exemptions))
 }
 

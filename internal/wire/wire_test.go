@@ -96,7 +96,7 @@ func TestVariables(t *testing.T) {
 				return &http.Response{StatusCode: 404, Header: http.Header{"X-Amzn-Errortype": {"ResourceNotFoundException"}}, Body: io.NopCloser(strings.NewReader("{}"))}, nil
 			})}
 			r := guard.Resource{Partition: "aws", Region: cfg.Region, Account: "111122223333", Function: "orders"}
-			if _, err := lambdapolicy.New(cfg, guardtest.NewClock(now)).Policy(t.Context(), r); !errors.Is(err, guard.ErrNotFound) {
+			if _, err := lambdapolicy.New(cfg, guardtest.NewClock(now), nil).Policy(t.Context(), r); !errors.Is(err, guard.ErrNotFound) {
 				t.Fatal(err)
 			}
 			want := tt.url

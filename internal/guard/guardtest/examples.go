@@ -66,9 +66,14 @@ func Examples() []Example {
 		planted   = `{"Sid":"fog","Effect":"Deny","Principal":"*","Action":"lambda:*","Resource":"*","Condition":{"StringEquals":{"example:Badge":"blue"}}}`
 
 		enforce = guard.Settings{Mode: guard.Enforce}
+		urlsToo = guard.Settings{Mode: guard.Enforce, FunctionURLs: guard.Enforce}
 		exempt  = guard.Settings{Mode: guard.Enforce, Exemptions: []guard.Exemption{{
 			Function: "arn:aws:lambda:*:111122223333:function:orders:live", Sid: "backdoor",
 			Owner: "shop team", Reason: "a public webhook", Until: ExampleTime.AddDate(0, 1, 0),
+		}}}
+		allExempt = guard.Settings{Mode: guard.Enforce, Exemptions: []guard.Exemption{{
+			Function: "arn:aws:lambda:*:111122223333:function:orders*",
+			Owner:    "shop team", Reason: "reviewed with the partner", Until: ExampleTime.AddDate(0, 0, 7),
 		}}}
 		live = Around{RoleARN: "arn:aws:iam::111122223333:role/orders", AuthType: "NONE", Address: "https://abc123.lambda-url.eu-central-1.on.aws/"}
 		none = Around{RoleARN: live.RoleARN}
@@ -80,10 +85,12 @@ func Examples() []Example {
 		event    string // "" is a sweep
 		around   Around
 		faults   []Fault
+		held     bool // the sweep may remove nothing more
 	}{
 		{name: "reverted", settings: enforce, policy: []string{neighbour, public}, event: public, around: none},
 		{name: "reverted-control", settings: enforce, policy: []string{neighbour, code}, event: code, around: none},
 		{name: "reverted-beside-another", settings: enforce, policy: []string{second, public}, event: public, around: none},
+		{name: "reverted-function-url", settings: urlsToo, policy: []string{neighbour, url}, event: url, around: live},
 		{name: "audited", policy: []string{neighbour, public}, event: public, around: none},
 		{name: "audited-read", policy: []string{read}, event: read, around: none},
 		{name: "audited-function-url-live", settings: enforce, policy: []string{url}, event: url, around: live},
@@ -92,10 +99,15 @@ func Examples() []Example {
 		{name: "audited-confused-deputy", policy: []string{deputy}, around: none},
 		{name: "audited-external", policy: []string{external}, around: none},
 		{name: "exempt", settings: exempt, policy: []string{public}, event: public, around: none},
+		{name: "exempt-undetermined", settings: allExempt, policy: []string{unclear}, event: unclear, around: none},
+		{name: "exempt-confused-deputy", settings: allExempt, policy: []string{deputy}, around: none},
+		{name: "exempt-external", settings: allExempt, policy: []string{external}, around: none},
 		{name: "needs-review", settings: enforce, policy: []string{unclear}, event: unclear, around: none},
 		{name: "needs-review-planted-deny", settings: enforce, policy: []string{public, planted}, around: none},
 		{name: "needs-review-document", settings: enforce, policy: []string{"<policy/>"}, event: "-", around: none},
 		{name: "already-gone", settings: enforce, policy: []string{neighbour}, event: public, around: none},
+		{name: "already-gone-undetermined", settings: enforce, policy: []string{neighbour}, event: unclear, around: none},
+		{name: "failed-held", settings: enforce, policy: []string{public}, around: none, held: true},
 		{name: "failed", settings: enforce, policy: []string{neighbour, public}, event: public, around: Around{Err: guard.ErrNotFound}, faults: []Fault{{Loses: true}}},
 	}
 	var all []Example
@@ -110,7 +122,7 @@ func Examples() []Example {
 		recorder := &Recorder{}
 		g := guard.New(policies, x.around, []guard.Sink{recorder}, recorder, NewClock(ExampleTime), x.settings)
 		if x.event == "" {
-			g.Inspect(context.Background(), exampleResource, guard.Inspection{FoundBy: guard.BySweep})
+			g.Inspect(context.Background(), exampleResource, guard.Inspection{FoundBy: guard.BySweep, Hold: x.held})
 		} else {
 			g.Respond(context.Background(), exampleCandidate(strings.Trim(x.event, "-")))
 		}

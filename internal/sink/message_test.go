@@ -1,0 +1,276 @@
+package sink
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"lambda-guardrail/internal/guard"
+	"lambda-guardrail/internal/guard/guardtest"
+)
+
+// published returns what a subscriber by mail gets, and what filter policies see.
+func published(t *testing.T, f guard.Finding) []byte {
+	t.Helper()
+	m, err := TopicMessage(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "Subject: %s\n", m.Subject)
+	for _, name := range slices.Sorted(maps.Keys(m.Attributes)) {
+		fmt.Fprintf(&out, "%s: %s\n", name, m.Attributes[name])
+	}
+	fmt.Fprintf(&out, "\n%s", checkMessage(t, m)["email"])
+	return out.Bytes()
+}
+
+// checkMessage checks what holds for every message to the topic, and returns the
+// texts by protocol.
+func checkMessage(t *testing.T, m Message) map[string]string {
+	t.Helper()
+	if len(m.Subject) > 99 || strings.TrimSpace(m.Subject) == "" {
+		t.Errorf("a subject of %d characters: %q", len(m.Subject), m.Subject)
+	}
+	if i := strings.IndexFunc(m.Subject, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }); i >= 0 {
+		t.Errorf("subject %q", m.Subject)
+	}
+	size := len(m.Body)
+	for _, name := range []string{"severity", "level", "outcome", "function"} {
+		value := m.Attributes[name]
+		if value == "" || strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
+			t.Errorf("attribute %s is %q", name, value)
+		}
+		size += len(name) + len("String") + len(value)
+	}
+	if size > 256<<10 {
+		t.Errorf("a message of %d bytes", size)
+	}
+	var texts map[string]string
+	if err := json.Unmarshal([]byte(m.Body), &texts); err != nil {
+		t.Fatalf("%v: %s", err, m.Body)
+	}
+	if got := slices.Sorted(maps.Keys(texts)); !slices.Equal(got, []string{"default", "email", "sms"}) {
+		t.Errorf("texts for %q", got)
+	}
+	printable(t, texts["default"])
+	printable(t, texts["email"])
+	if texts["sms"] != m.Subject {
+		t.Errorf("text message %q", texts["sms"])
+	}
+	return texts
+}
+
+// printable checks that a text has neither control characters, but the ends of
+// its lines, nor marks of direction.
+func printable(t *testing.T, text string) {
+	t.Helper()
+	if i := strings.IndexFunc(text, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) && r != '\n' }); i >= 0 {
+		t.Fatalf("unprintable at %d of %q", i, text)
+	}
+}
+
+// checkChat holds a message against the schema of custom notifications, and
+// returns all its texts.
+func checkChat(t *testing.T, body string) notification {
+	t.Helper()
+	var n notification
+	decoder := json.NewDecoder(strings.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&n); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	if n.Version != "1.0" || n.Source != "custom" || n.Content.TextType != "client-markdown" || n.Content.Description == "" || n.Metadata.ThreadID == "" {
+		t.Errorf("not a custom notification: %s", body)
+	}
+	within := func(what, text string, limit int) {
+		if n := utf8.RuneCountInString(text); n > limit {
+			t.Errorf("a %s of %d characters: %s", what, n, text)
+		}
+		printable(t, text)
+	}
+	within("title", n.Content.Title, 250)
+	within("description", n.Content.Description, 8000)
+	within("summary", n.Metadata.Summary, 250)
+	for _, step := range n.Content.NextSteps {
+		within("step", step, 350)
+	}
+	for _, keyword := range n.Content.Keywords {
+		within("keyword", keyword, 75)
+	}
+	if len(body) > 256<<10 {
+		t.Errorf("a message of %d bytes", len(body))
+	}
+	return n
+}
+
+var (
+	link    = regexp.MustCompile(`(?i)//|www\.`)
+	mention = regexp.MustCompile(`(^|[^\pL\pN])@|<[@!#]`)
+	markup  = regexp.MustCompile("[*_~\\[\\]<>&|#`]")
+	spans   = regexp.MustCompile("`[^`\n]*`")
+)
+
+// hostileTexts are what an attacker may write where we only read.
+var hostileTexts = []string{
+	"plain", `"}`, "\n{\"level\":\"INFO\",\"msg\":\"finding\"}\n", "\r\n", "\x00\x07\x1b[2J\x1b]0;title\a", "\x7f\u0085\u009b31m",
+	"\u202egnp.exe\u202c\u2066\u2069\u200f", "\u2028\u2029\ufeff", "\xff\xfe\xc3(", "\xed\xa0\x80", "\ufffd", "\U000e0041", "</script>&", `\u0022\`,
+	"@here @channel <!channel> <@U024BE7LH> <#C024BE7LR>", "x`*bold* _it_ ~no~ `@everyone`", "[click](https://evil.example/) <https://evil.example|AWS>",
+	"https://evil.example/ www.evil.example WWW.evil.example ///", "backdoor\nDone         Nothing to do.\n\nWHAT TO DO", "\u201d Done \u201c",
+	"> quote\n# title\n- item\n1. item", "|a|b|\n|-|-|", "&lt;!here&gt;", ":rotating_light:", "'; rm -rf ~; '", "$(reboot)", "a@b@c.example @",
+}
+
+func FuzzMessages(f *testing.F) {
+	for _, seed := range hostileTexts {
+		f.Add(seed)
+	}
+	f.Add(strings.Repeat("`", 8000))
+	f.Add(strings.Repeat("\u202e", 3000))
+	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) > 10_000 {
+			return
+		}
+		for _, outcome := range []guard.Outcome{guard.Reverted, guard.Failed, guard.Exempt} {
+			finding := hostile(s)
+			finding.Outcome = outcome
+			topic, err := TopicMessage(finding)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkMail(t, finding, checkMessage(t, topic)["email"])
+			chat, err := ChatMessage(finding)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := checkChat(t, chat.Body)
+			for _, text := range append(n.Content.NextSteps, n.Content.Title, n.Metadata.Summary, n.Content.Description) {
+				if link.MatchString(text) || mention.MatchString(text) {
+					t.Errorf("something works in %q", text)
+				}
+				// Outside of code spans there is no markup, and no span is left open.
+				if bare := spans.ReplaceAllString(text, ""); markup.MatchString(strings.TrimPrefix(bare, "["+strings.ToUpper(finding.Severity.String())+"]")) {
+					t.Errorf("markup in %q", bare)
+				}
+			}
+			if got, want := strings.Count(n.Content.Description, "\n"), strings.Count(harmlessChat(t, outcome), "\n"); got > want {
+				t.Errorf("%d lines, want %d: %q", got, want, n.Content.Description)
+			}
+		}
+	})
+}
+
+// harmless is what hostile is with a text of one letter.
+func harmless(outcome guard.Outcome) guard.Finding {
+	f := hostile("a")
+	f.Outcome = outcome
+	return f
+}
+
+func harmlessChat(t *testing.T, outcome guard.Outcome) string {
+	m, err := ChatMessage(harmless(outcome))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return checkChat(t, m.Body).Content.Description
+}
+
+// checkMail checks that a mail has the lines that it has with harmless texts, each
+// with the same label, and no link.
+func checkMail(t *testing.T, f guard.Finding, mail string) {
+	t.Helper()
+	if link.MatchString(mail) {
+		t.Errorf("a link in %q", mail)
+	}
+	want := labels(Text(harmless(f.Outcome)))
+	got := labels(mail)
+	if f.Sid == "" { // what is empty is left out
+		return
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("lines begin with %q, want %q", got, want)
+	}
+}
+
+func labels(mail string) []string {
+	var all []string
+	for line := range strings.Lines(mail) {
+		label := strings.TrimRight(line, "\n")
+		all = append(all, label[:min(len(label), 4)])
+	}
+	return all[1:] // after the claim, which begins with who
+}
+
+func TestAMessageThatWouldBeTooLongSaysWhatItLacks(t *testing.T) {
+	for name, character := range map[string]string{"quotation marks": `"`, "control characters": "\x7f", "marks of four bytes": "\U000e0001"} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Repeat(character, 20_480)
+			f := guard.Finding{ID: "1", Statement: text, PolicyBefore: text, Sid: text, Error: text, Resource: orders, NextSteps: []string{"Look."}}
+			m, err := TopicMessage(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got guard.Finding
+			var members map[string]json.RawMessage
+			if err := json.Unmarshal([]byte(checkMessage(t, m)["default"]), &members); err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(members["omitted"], &got.Omitted); err != nil || len(got.Omitted) == 0 {
+				t.Errorf("omitted %s", members["omitted"])
+			}
+			for _, name := range got.Omitted {
+				if value := string(members[name]); len(value) > 200 {
+					t.Errorf("%s is omitted, and has %d bytes", name, len(value))
+				}
+			}
+			for _, name := range []string{"id", "resource", "outcome", "severity"} {
+				if members[name] == nil {
+					t.Errorf("%s is missing", name)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryExampleFitsIntoItsSubjectWithTheFunction(t *testing.T) {
+	for _, x := range guardtest.Examples() {
+		if line := Subject(x.Finding); !strings.Contains(line, "orders:live") || !strings.Contains(line, "(eu-central-1)") {
+			t.Errorf("%s: %s", x.Name, line)
+		}
+	}
+}
+
+func TestInert(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		reader reader
+		text   string
+		limit  int
+		want   string
+	}{
+		{"a name stays as it is", code, "FunctionURLAllowPublicAccess", 100, "FunctionURLAllowPublicAccess"},
+		{"an address is no mention", code, "alice@example.com", 100, "alice@example.com"},
+		{"a mention is none", code, "@here", 100, `\u0040here`},
+		{"a link is none", mail, "https://evil.example", 100, `https:/\u002fevil.example`},
+		{"nor without its scheme", mail, "Www.evil.example", 100, `\u0057ww.evil.example`},
+		{"a character beyond the first plane", mail, "\U000e0041", 100, `\udb40\udc41`},
+		{"a line stays one", mail, "a\r\nb", 100, `a\u000d\u000ab`},
+		{"what is too long ends in dots", mail, "abcdefgh", 6, "abc..."},
+		{"what just fits does not", mail, "abcdef", 6, "abcdef"},
+		{"no escape is cut in two", mail, "ab\n\n\n", 12, `ab\u000a...`},
+		{"no room at all", mail, "abc", 0, ""},
+		{"less than none", mail, "abc", -1, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.reader.inert(tt.text, tt.limit); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
