@@ -169,3 +169,13 @@ func (l *Log) write(line []byte, err error) error {
 	}
 	return nil
 }
+
+// Warn writes a line that is about no finding, and why.
+func (l *Log) Warn(message string, because error) error {
+	return l.write(encode(struct {
+		Time     time.Time `json:"time"`
+		Severity string    `json:"level"`
+		Message  string    `json:"msg"`
+		Error    string    `json:"error"`
+	}{l.now(), "WARN", message, because.Error()}))
+}

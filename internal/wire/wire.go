@@ -19,6 +19,9 @@ import (
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/lambdapolicy"
 	"lambda-guardrail/internal/sink"
+	"lambda-guardrail/internal/sink/eventbridge"
+	"lambda-guardrail/internal/sink/securityhub"
+	"lambda-guardrail/internal/sink/sns"
 )
 
 // Version is that of the user agent.
@@ -31,7 +34,22 @@ func Guard(cfg aws.Config, c config.Config, exemptions []guard.Exemption, log io
 	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, Version))
 	lines := sink.NewLog(log, clock.Now)
 	policies := lambdapolicy.New(cfg, clock, func(f lambdapolicy.Failure) { lines.APIError(f.Call, string(f.Class), f.Code) })
-	return guard.New(policies, policies, []guard.Sink{lines}, lines, clock, c.Settings(exemptions))
+	return guard.New(policies, policies, sinks(cfg, c, lines, clock), lines, clock, c.Settings(exemptions))
+}
+
+// sinks are the log, and what c names.
+func sinks(cfg aws.Config, c config.Config, log *sink.Log, clock guard.Clock) []guard.Sink {
+	all := []guard.Sink{log}
+	if c.Topic != "" || c.ChatTopic != "" {
+		all = append(all, sns.New(cfg, c.Topic, c.ChatTopic))
+	}
+	if c.SecurityHub {
+		all = append(all, securityhub.New(cfg, clock.Now, log.Warn))
+	}
+	if c.EventBus != "" {
+		all = append(all, eventbridge.New(cfg, c.EventBus, clock.Now))
+	}
+	return all
 }
 
 // Handler takes EventBridge events as they are. It is what aws-lambda-go calls a
