@@ -27,11 +27,17 @@ const Version = "0.1.0"
 // Guard returns a Guard on the Lambda API of cfg that reports to log, and to every
 // sink that c names.
 func Guard(cfg aws.Config, c config.Config, exemptions []guard.Exemption, log io.Writer, clock guard.Clock) *guard.Guard {
-	cfg = cfg.Copy()
-	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, Version))
+	cfg = named(cfg)
 	lines := sink.NewLog(log, clock.Now)
 	policies := lambdapolicy.New(cfg, clock)
 	return guard.New(policies, policies, []guard.Sink{lines}, lines, clock, c.Settings(exemptions))
+}
+
+// named returns cfg for calls that say whose they are.
+func named(cfg aws.Config) aws.Config {
+	cfg = cfg.Copy()
+	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, Version))
+	return cfg
 }
 
 // Handler takes EventBridge events as they are. It is what aws-lambda-go calls a
