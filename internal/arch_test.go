@@ -37,6 +37,7 @@ var graph = []node{
 	{"internal/sweep", []string{"internal/guard", "internal/exposure"}, "a walk through an account, by interfaces of its own"},
 	{"internal/lambdapolicy", []string{"internal/guard", "internal/iampolicy", "internal/sweep"}, "an adapter: the only package that lists functions, and reads and reverts policies in AWS"},
 	{"internal/seen", nil, "an adapter: what the sweep remembers is bytes to it"},
+	{"internal/seen/seentest", nil, "a stand-in that shared our adapter's code would share its mistakes"},
 	{"internal/lambdaadmin", []string{"internal/guard", "internal/iampolicy"}, "the calls that only people make, apart from those of a function"},
 	{"internal/sink", []string{"internal/guard", "internal/exposure"}, "an adapter: findings go out"},
 	{"internal/sink/", []string{"internal/sink", "internal/guard", "internal/exposure"}, "a sink of its own where its SDK client is slow to start"},
