@@ -39,7 +39,7 @@ var graph = []node{
 	{"internal/seen", nil, "an adapter: what the sweep remembers is bytes to it"},
 	{"internal/seen/seentest", nil, "a stand-in that shared our adapter's code would share its mistakes"},
 	{"internal/lambdaadmin", []string{"internal/guard", "internal/iampolicy"}, "the calls that only people make, apart from those of a function"},
-	{"internal/sink", []string{"internal/guard", "internal/exposure"}, "an adapter: findings go out"},
+	{"internal/sink", []string{"internal/guard", "internal/exposure", "internal/sweep"}, "an adapter: findings, and what a sweep came to, go out"},
 	{"internal/sink/", []string{"internal/sink", "internal/guard", "internal/exposure"}, "a sink of its own where its SDK client is slow to start"},
 	{"internal/wire", []string{"internal/cloudtrail", "internal/config", "internal/exposure", "internal/guard", "internal/iampolicy", "internal/lambdapolicy", "internal/sink", "internal/sink/", "internal/sweep"},
 		"puts the parts together, so that what is rehearsed is what is deployed"},

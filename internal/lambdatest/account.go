@@ -107,6 +107,13 @@ func (a *Account) Touch(name string) {
 	a.change(r, r.current.policy)
 }
 
+// Delete deletes a version or an alias, or a function with all that belongs to it.
+func (a *Account) Delete(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.deleteFunction(parse(name), nil)
+}
+
 // SetURL gives a resource a function URL, with auth type NONE or AWS_IAM; "" takes
 // it away. It creates what does not exist.
 func (a *Account) SetURL(name, authType string) {

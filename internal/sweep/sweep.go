@@ -112,7 +112,7 @@ func (s *Sweep) resume(run Run, r *Result) *progress {
 func (s *Sweep) visit(ctx context.Context, item Item, p *progress, known, grown *set) error {
 	if item.Revision != "" && item.Unlisted == nil {
 		if m := markOf(item.Resource.ARN(), item.Revision); known.has(m) || grown.has(m) {
-			grown.add(m)
+			s.remember(grown, m)
 			p.Summary.count(item)
 			p.Summary.Skipped++
 			return nil
@@ -133,9 +133,15 @@ func (s *Sweep) visit(ctx context.Context, item Item, p *progress, known, grown 
 		revision = item.Revision
 	}
 	if revision != "" {
-		grown.add(markOf(item.Resource.ARN(), revision))
+		s.remember(grown, markOf(item.Resource.ARN(), revision))
 	}
 	return nil
+}
+
+func (s *Sweep) remember(grown *set, m mark) {
+	if s.Seen != nil {
+		grown.add(m)
+	}
 }
 
 // load returns what is known of an earlier run, and of the earlier parts of this
