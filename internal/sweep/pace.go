@@ -52,6 +52,9 @@ func NewPace(clock guard.Clock, percent int) *Pace {
 // Wait returns when the operation may be called once, or with an error if ctx
 // ends first.
 func (p *Pace) Wait(ctx context.Context, operation string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	b := p.of(operation)
 	p.fill(b)
@@ -60,7 +63,7 @@ func (p *Pace) Wait(ctx context.Context, operation string) error {
 	p.calls++
 	p.mu.Unlock()
 	if wait == 0 {
-		return ctx.Err()
+		return nil
 	}
 	return p.clock.Sleep(ctx, wait)
 }
