@@ -8,8 +8,8 @@ import (
 	"lambda-guardrail/internal/guard"
 )
 
-// Summary says what was seen, since the run began. Numbers of statements are those
-// of findings.
+// Summary says what was seen, since the run began. What is seen again, since a
+// marker was refused or the run was killed, counts again.
 type Summary struct {
 	Started time.Time `json:"started"`
 
@@ -19,6 +19,10 @@ type Summary struct {
 	Skipped    int      `json:"skipped"`                      // known to be restricted at the revision that was listed
 	Unreadable int      `json:"unreadable"`                   // policies, and functions whose aliases could not be listed
 	Examples   []string `json:"unreadableExamples,omitempty"` // of what is unreadable: ARN and error
+
+	// Policies that had another revision than the listing showed: they changed
+	// meanwhile, or decision 20 rests on nothing.
+	RevisionsDiffer int `json:"revisionsDiffer"`
 
 	Public         int `json:"public"` // statements, whatever was done about them
 	Undetermined   int `json:"undetermined"`
@@ -55,6 +59,9 @@ func (s *Summary) Add(item Item, seen guard.Inspected, err error) {
 		s.unreadable(item.Resource.ARN(), err)
 	} else {
 		s.Read++
+	}
+	if seen.Revision != "" && seen.Revision != item.Revision && seen.Writes == 0 {
+		s.RevisionsDiffer++
 	}
 	s.Writes += seen.Writes
 	failed := 0
