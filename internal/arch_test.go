@@ -34,17 +34,20 @@ var graph = []node{
 	{"internal/guard/guardtest", []string{"internal/guard", "internal/iampolicy"}, "the contract of Policies, whoever implements it"},
 	{"internal/cloudtrail", []string{"internal/guard", "internal/iampolicy"}, "a record becomes a candidate; what it is worth is guard's business"},
 	{"internal/config", []string{"internal/guard", "internal/exposure"}, "settings become guard's, and infra must be able to import it without the SDK"},
-	{"internal/lambdapolicy", []string{"internal/guard", "internal/iampolicy"}, "an adapter: the only package that reads and reverts policies in AWS"},
+	{"internal/sweep", []string{"internal/guard", "internal/exposure"}, "a walk through an account, by interfaces of its own"},
+	{"internal/lambdapolicy", []string{"internal/guard", "internal/iampolicy", "internal/sweep"}, "an adapter: the only package that lists functions, and reads and reverts policies in AWS"},
+	{"internal/seen", nil, "an adapter: what the sweep remembers is bytes to it"},
+	{"internal/seen/seentest", nil, "a stand-in that shared our adapter's code would share its mistakes"},
 	{"internal/lambdaadmin", []string{"internal/guard", "internal/iampolicy"}, "the calls that only people make, apart from those of a function"},
-	{"internal/sink", []string{"internal/guard", "internal/exposure"}, "an adapter: findings go out"},
+	{"internal/sink", []string{"internal/guard", "internal/exposure", "internal/sweep"}, "an adapter: findings, and what a sweep came to, go out"},
 	{"internal/awscall", nil, "a signed call knows no finding"},
 	{"internal/sink/", []string{"internal/sink", "internal/guard", "internal/exposure", "internal/awscall"}, "package sink makes the texts, these send them: an encoder needs no SDK"},
-	{"internal/wire", []string{"internal/cloudtrail", "internal/config", "internal/exposure", "internal/guard", "internal/iampolicy", "internal/lambdapolicy", "internal/sink", "internal/sink/"},
+	{"internal/wire", []string{"internal/cloudtrail", "internal/config", "internal/exposure", "internal/guard", "internal/iampolicy", "internal/lambdapolicy", "internal/sink", "internal/sink/", "internal/sweep"},
 		"puts the parts together, so that what is rehearsed is what is deployed"},
 	{"internal/lambdatest", []string{"internal/iampolicy"}, "a stand-in that shared our adapter's code would share its mistakes"},
 	{"internal/runtimetest", nil, "the runtime knows no function"},
 	{"internal/cmd/", []string{"functions/", "internal/", "testdata"}, "commands may use everything but CDK, which would make them ten times as large"},
-	{"functions/", []string{"internal/wire", "internal/config", "internal/cloudtrail", "internal/guard", "internal/sink", "internal/sink/"}, "wiring only"},
+	{"functions/", []string{"internal/wire", "internal/config", "internal/cloudtrail", "internal/guard", "internal/seen", "internal/sink", "internal/sink/", "internal/sweep"}, "wiring only"},
 	{"infra", []string{"internal/cloudtrail", "internal/config", "internal/exposure", "internal/guard"}, "rule, environment and permissions are made from what the code understands"},
 	{"testdata", nil, "a corpus, no code"},
 }
@@ -55,11 +58,11 @@ var foreign = []struct {
 	by   []string
 	why  string
 }{
-	{"github.com/aws/aws-sdk-go-v2", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/awscall", "internal/sink/", "internal/wire", "functions/", "internal/cmd/", "internal/mototest"}, "AWS is behind the adapters"},
+	{"github.com/aws/aws-sdk-go-v2", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/awscall", "internal/seen", "internal/sink/", "internal/wire", "functions/", "internal/cmd/", "internal/mototest"}, "AWS is behind the adapters"},
 	{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/lambdapolicy", "internal/lambdaadmin"}, "what the functions call, and so their permissions, is in one place"},
 	{"github.com/aws/aws-sdk-go-v2/config", []string{"internal/cmd/"}, "people's credentials are looked for in many places; a function's are handed to it"},
 	{"github.com/aws/aws-sdk-go-v2/service/cloudformation", []string{"internal/cmd/"}, "the command line finds what is deployed; what is deployed knows no stack"},
-	{"github.com/aws/smithy-go", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/awscall", "internal/sink/", "internal/wire"}, "errors of AWS become guard's in the adapters"},
+	{"github.com/aws/smithy-go", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/awscall", "internal/seen", "internal/sink/", "internal/wire"}, "errors of AWS become guard's in the adapters"},
 	{"github.com/aws/aws-lambda-go", []string{"functions/", "internal/wire"}, "the runtime's loop belongs to main"},
 	{"github.com/aws/aws-cdk-go", []string{"infra"}, "CDK makes a binary of 2 MB one of 68 MB"},
 	{"github.com/aws/constructs-go", []string{"infra"}, "part of CDK"},
@@ -77,9 +80,9 @@ var uses = []struct {
 	why   string
 }{
 	{"time", []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick"},
-		[]string{"internal/iampolicy", "internal/exposure", "internal/guard"}, "time is passed in"},
+		[]string{"internal/iampolicy", "internal/exposure", "internal/guard", "internal/sweep"}, "time is passed in"},
 	{"net/http", []string{"Server", "Serve", "ServeTLS", "ListenAndServe", "ListenAndServeTLS"},
-		[]string{"functions/", "infra", "internal/cmd/", "internal/lambdapolicy", "internal/lambdaadmin", "internal/sink", "internal/sink/", "internal/wire"}, "servers are for stand-ins"},
+		[]string{"functions/", "infra", "internal/cmd/", "internal/lambdapolicy", "internal/lambdaadmin", "internal/seen", "internal/sink", "internal/sink/", "internal/sweep", "internal/wire"}, "servers are for stand-ins"},
 }
 
 func TestEveryPackageIsDrawnAndImportsOnlyWhatItMay(t *testing.T) {

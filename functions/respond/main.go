@@ -5,15 +5,11 @@
 package main
 
 import (
-	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"lambda-guardrail/internal/config"
-	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/wire"
 )
 
@@ -29,23 +25,9 @@ func main() {
 }
 
 func handler(environ []string, root string) (*wire.Handler, error) {
-	c, err := config.FromEnv(environ)
+	cfg, c, exemptions, err := wire.Start(environ, os.DirFS(root))
 	if err != nil {
-		return nil, fmt.Errorf("reading the settings: %w", err)
-	}
-	var exemptions []guard.Exemption
-	if c.Exemptions != "" {
-		text, err := os.ReadFile(filepath.Join(root, c.Exemptions))
-		if err != nil {
-			return nil, fmt.Errorf("reading the exemptions: %w", err)
-		}
-		if exemptions, err = config.ParseExemptions(text); err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Exemptions, err)
-		}
-	}
-	cfg, err := wire.AWS(environ)
-	if err != nil {
-		return nil, fmt.Errorf("reading the environment: %w", err)
+		return nil, err
 	}
 	g := wire.Guard(cfg, c, exemptions, os.Stdout, wire.Clock{})
 	return wire.NewHandler(g, cfg.Region), nil

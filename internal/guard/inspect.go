@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"lambda-guardrail/internal/exposure"
+	"lambda-guardrail/internal/iampolicy"
 )
 
 // ErrHeld: statements were to be removed, and were left because the caller of
@@ -22,6 +23,7 @@ type Inspected struct {
 	Findings   []Finding
 	Statements int            // of the policy as it is now; 0 if there is none
 	Level      exposure.Level // of the policy as it is now; Undetermined if it could not be read
+	Timeless   bool           // the level cannot change with time alone
 	Revision   string         // of the last reading; "" if there is no policy
 	Writes     int            // removals that were sent
 }
@@ -38,10 +40,13 @@ func (g *Guard) Inspect(ctx context.Context, on Resource, how Inspection) (Inspe
 	seen := Inspected{Findings: findings, Writes: r.writes}
 	if r.live != nil {
 		verdicts := make([]exposure.Verdict, len(r.live.rulings))
+		var d iampolicy.Document
 		for i, ruling := range r.live.rulings {
 			verdicts[i] = ruling.verdict
+			d.Statements = append(d.Statements, ruling.statement)
 		}
 		seen.Statements, seen.Level, seen.Revision = len(verdicts), exposure.Worst(verdicts), r.live.policy.Revision
+		seen.Timeless = exposure.Timeless(d)
 	}
 	return seen, err
 }

@@ -37,16 +37,22 @@ type Account struct {
 	// UpdateReads is how many reads of a configuration say that its update is in
 	// progress, during which there cannot be another.
 	UpdateReads int
+	// CountOnly keeps no calls, only their number: for accounts so large that
+	// what comes in would not fit.
+	CountOnly bool
 
 	partition, region, id string
 	mux                   *http.ServeMux
 
 	mu        sync.Mutex
 	functions map[string]resources // by name
+	names     []string             // of functions, in order
 	revisions int
+	markers   int // generation of those that are accepted
 	buckets   map[string]*bucket
 	orders    []Fault
 	calls     []*Call
+	counts    map[string]int // calls, by operation
 }
 
 // resources are a function and its versions and aliases, by qualifier; "" is
@@ -78,6 +84,7 @@ func New(partition, region, account string) *Account {
 		partition: partition, region: region, id: account,
 		functions: map[string]resources{},
 		buckets:   map[string]*bucket{},
+		counts:    map[string]int{},
 	}
 	a.mux = a.newMux()
 	return a
@@ -98,6 +105,13 @@ func (a *Account) Touch(name string) {
 	defer a.mu.Unlock()
 	r := a.create(parse(name))
 	a.change(r, r.current.policy)
+}
+
+// Delete deletes a version or an alias, or a function with all that belongs to it.
+func (a *Account) Delete(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.deleteFunction(parse(name), nil)
 }
 
 // SetURL gives a resource a function URL, with auth type NONE or AWS_IAM; "" takes
@@ -174,6 +188,8 @@ func (a *Account) find(t target) *resource {
 func (a *Account) create(t target) *resource {
 	if a.functions[t.function] == nil {
 		a.functions[t.function] = resources{"": a.newResource()}
+		i, _ := slices.BinarySearch(a.names, t.function)
+		a.names = slices.Insert(a.names, i, t.function)
 	}
 	rs := a.functions[t.function]
 	if rs[t.qualifier] == nil {

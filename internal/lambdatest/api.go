@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -31,11 +32,20 @@ func (a *Account) Calls() []Call {
 	return all
 }
 
-// Forget empties the log of calls.
+// Counts returns how many calls came in since the account was made, or since
+// Forget, by operation.
+func (a *Account) Counts() map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.counts)
+}
+
+// Forget empties the log of calls, and counts anew.
 func (a *Account) Forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.calls = nil
+	clear(a.counts)
 }
 
 // operation is a row of the API: what is called how, what it cannot do without,
@@ -95,7 +105,6 @@ var patterns = map[string]*regexp.Regexp{
 	"AuthType":                     regexp.MustCompile(`^(NONE|AWS_IAM)$`),
 	"Name":                         regexp.MustCompile(`^[a-zA-Z0-9_-]*[a-zA-Z_-][a-zA-Z0-9_-]*$`),
 	"FunctionVersion":              regexp.MustCompile(`^(\$LATEST|\d+|ALL)$`),
-	"Marker":                       regexp.MustCompile(`^\d+$`),
 	"MaxItems":                     regexp.MustCompile(`^[1-9]\d{0,4}$`),
 }
 
@@ -232,7 +241,10 @@ func (a *Account) log(op *operation, in parameters, userAgent string) *Call {
 	if t, err := a.resolve(in); err == nil && t != (target{}) {
 		c.Resource = a.arn(t)
 	}
-	a.calls = append(a.calls, c)
+	a.counts[op.name]++
+	if !a.CountOnly {
+		a.calls = append(a.calls, c)
+	}
 	return c
 }
 

@@ -1,11 +1,15 @@
 package lambdatest
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // isVersion reports whether a qualifier is a version; others are aliases.
@@ -26,6 +30,8 @@ func (a *Account) deleteFunction(t target, _ parameters) (any, *apiError) {
 	}
 	if t.qualifier == "" {
 		delete(a.functions, t.function)
+		i, _ := slices.BinarySearch(a.names, t.function)
+		a.names = slices.Delete(a.names, i, i+1)
 	} else {
 		delete(a.functions[t.function], t.qualifier)
 	}
@@ -155,17 +161,28 @@ func (a *Account) versions(function string) []string {
 	return published
 }
 
+// listFunctions looks at no more functions than it lists: an account may have tens
+// of thousands.
 func (a *Account) listFunctions(_ target, in parameters) (any, *apiError) {
-	var all []target
-	for _, name := range sortedKeys(a.functions) {
-		all = append(all, target{function: name})
-		if in["FunctionVersion"] == "ALL" {
-			for _, version := range a.versions(name) {
-				all = append(all, target{name, version})
+	return a.page("Functions", in, a.configuration, func(after string) iter.Seq[target] {
+		return func(yield func(target) bool) {
+			function, _, _ := strings.Cut(after, ":")
+			i, _ := slices.BinarySearch(a.names, function)
+			for _, name := range a.names[i:] {
+				if !yield(target{function: name}) {
+					return
+				}
+				if in["FunctionVersion"] != "ALL" {
+					continue
+				}
+				for _, version := range a.versions(name) {
+					if !yield(target{name, version}) {
+						return
+					}
+				}
 			}
 		}
-	}
-	return page("Functions", all, in, a.configuration), nil
+	})
 }
 
 func (a *Account) listVersions(t target, in parameters) (any, *apiError) {
@@ -176,7 +193,7 @@ func (a *Account) listVersions(t target, in parameters) (any, *apiError) {
 	for _, version := range a.versions(t.function) {
 		all = append(all, target{t.function, version})
 	}
-	return page("Versions", all, in, a.configuration), nil
+	return a.page("Versions", in, a.configuration, among(all))
 }
 
 func (a *Account) listAliases(t target, in parameters) (any, *apiError) {
@@ -189,30 +206,66 @@ func (a *Account) listAliases(t target, in parameters) (any, *apiError) {
 			all = append(all, target{t.function, name})
 		}
 	}
-	return page("Aliases", all, in, a.alias), nil
+	return a.page("Aliases", in, a.alias, among(all))
+}
+
+func among(all []target) func(string) iter.Seq[target] {
+	return func(string) iter.Seq[target] { return slices.Values(all) }
 }
 
 // maxPage is how many items a page of a list has at the most, whatever MaxItems
 // says.
 const maxPage = 50
 
-// page returns the page that begins at Marker, which is an index.
-func page(name string, all []target, in parameters, describe func(target) map[string]any) any {
-	start, _ := strconv.Atoi(in["Marker"])
+// page returns the page that begins after the item that Marker names. What may
+// stand before that item, from leaves out if it can. AWS does not say what becomes
+// of a marker whose item is deleted: here, it is refused.
+func (a *Account) page(name string, in parameters, describe func(target) map[string]any, from func(after string) iter.Seq[target]) (any, *apiError) {
 	size, _ := strconv.Atoi(in["MaxItems"])
 	if size == 0 {
 		size = maxPage
 	}
-	start = min(start, len(all))
-	end := min(start+min(size, maxPage), len(all))
+	size = min(size, maxPage)
+	after, accepted := a.readMarker(in["Marker"])
+	if !accepted {
+		return nil, errMarker
+	}
+	items, last, found := []map[string]any{}, "", after == ""
+	for t := range from(after) {
+		key := t.function + ":" + t.qualifier
+		if !found {
+			found = key == after
+			continue
+		}
+		if len(items) == size {
+			return map[string]any{name: items, "NextMarker": a.marker(last)}, nil
+		}
+		items, last = append(items, describe(t)), key
+	}
+	if !found {
+		return nil, errMarker
+	}
+	return map[string]any{name: items}, nil
+}
 
-	items := []map[string]any{}
-	for _, t := range all[start:end] {
-		items = append(items, describe(t))
+var errMarker = &apiError{400, "InvalidParameterValueException", "Unable to parse pagination token."}
+
+// ExpireMarkers lets no marker be accepted that was given out so far.
+func (a *Account) ExpireMarkers() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.markers++
+}
+
+func (a *Account) marker(after string) string {
+	return base64.URLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", a.markers, after))
+}
+
+func (a *Account) readMarker(text string) (after string, accepted bool) {
+	if text == "" {
+		return "", true
 	}
-	out := map[string]any{name: items}
-	if end < len(all) {
-		out["NextMarker"] = strconv.Itoa(end)
-	}
-	return out
+	plain, _ := base64.URLEncoding.DecodeString(text)
+	after, accepted = strings.CutPrefix(string(plain), strconv.Itoa(a.markers)+" ")
+	return after, accepted && after != ""
 }

@@ -273,7 +273,7 @@ func TestErrors(t *testing.T) {
 		{"listing from a marker that is none", func(c *lambda.Client) error {
 			_, err := c.ListFunctions(ctx, &lambda.ListFunctionsInput{Marker: aws.String("fn")})
 			return err
-		}, 400, "ValidationException", "marker"},
+		}, 400, "InvalidParameterValueException", "token"},
 
 		{"creating a URL twice", func(c *lambda.Client) error {
 			_, err := c.CreateFunctionUrlConfig(ctx, &lambda.CreateFunctionUrlConfigInput{FunctionName: aws.String("fn:live"), AuthType: types.FunctionUrlAuthTypeNone})
@@ -527,6 +527,68 @@ func TestFunctionsVersionsAndAliasesAreListedInPages(t *testing.T) {
 	}
 	if _, err := c.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("fn-000"), Qualifier: aws.String("live")}); err == nil {
 		t.Error("an alias outlived its function")
+	}
+}
+
+func TestAMarkerOutlivesWhatIsDeletedElsewhere(t *testing.T) {
+	ctx := t.Context()
+	tests := []struct {
+		name   string
+		change func(*lambdatest.Account, *lambda.Client)
+		want   string // the page after fn-1; "" if the marker is refused
+	}{
+		{"nothing", func(*lambdatest.Account, *lambda.Client) {}, "fn-2 fn-3"},
+		{"a function before it", func(_ *lambdatest.Account, c *lambda.Client) {
+			c.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: aws.String("fn-0")})
+		}, "fn-2 fn-3"},
+		{"a function after it", func(_ *lambdatest.Account, c *lambda.Client) {
+			c.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: aws.String("fn-2")})
+		}, "fn-3"},
+		{"the function that it names", func(_ *lambdatest.Account, c *lambda.Client) {
+			c.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: aws.String("fn-1")})
+		}, ""},
+		{"all markers", func(a *lambdatest.Account, _ *lambda.Client) { a.ExpireMarkers() }, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a, c := newAccount()
+			for i := range 4 {
+				a.Seed(fmt.Sprintf("fn-%d", 3-i), "")
+			}
+			first, err := c.ListFunctions(ctx, &lambda.ListFunctionsInput{MaxItems: aws.Int32(2)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.change(a, c)
+			second, err := c.ListFunctions(ctx, &lambda.ListFunctionsInput{Marker: first.NextMarker})
+			if (err != nil) != (tt.want == "") {
+				t.Fatal(err)
+			}
+			var names []string
+			if err == nil {
+				for _, f := range second.Functions {
+					names = append(names, *f.FunctionName)
+				}
+			}
+			if got := strings.Join(names, " "); got != tt.want {
+				t.Errorf("the second page is %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestCallsCanBeCountedOnly(t *testing.T) {
+	a, c := seeded()
+	a.CountOnly = true
+	for range 3 {
+		c.GetPolicy(t.Context(), &lambda.GetPolicyInput{FunctionName: aws.String("fn")})
+	}
+	c.ListFunctions(t.Context(), &lambda.ListFunctionsInput{})
+	if diff := cmp.Diff(map[string]int{"GetPolicy": 3, "ListFunctions": 1}, a.Counts()); diff != "" || len(a.Calls()) != 0 {
+		t.Errorf("%d calls kept; counts (-want +got):\n%s", len(a.Calls()), diff)
+	}
+	if a.Forget(); len(a.Counts()) != 0 {
+		t.Errorf("counts after Forget: %v", a.Counts())
 	}
 }
 

@@ -30,11 +30,15 @@ const Version = "0.1.0"
 // Guard returns a Guard on the Lambda API of cfg that reports to log, and to every
 // sink that c names.
 func Guard(cfg aws.Config, c config.Config, exemptions []guard.Exemption, log io.Writer, clock guard.Clock) *guard.Guard {
-	cfg = cfg.Copy()
-	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, Version))
+	cfg = named(cfg)
 	lines := sink.NewLog(log, clock.Now)
-	policies := lambdapolicy.New(cfg, clock, func(f lambdapolicy.Failure) { lines.APIError(f.Call, string(f.Class), f.Code) })
+	policies := policies(cfg, lines, clock)
 	return guard.New(policies, policies, sinks(cfg, c, lines, clock), lines, clock, c.Settings(exemptions))
+}
+
+// policies are those of cfg; attempts that fail are counted in the log.
+func policies(cfg aws.Config, log *sink.Log, clock guard.Clock) *lambdapolicy.Policies {
+	return lambdapolicy.New(cfg, clock, func(f lambdapolicy.Failure) { log.APIError(f.Call, string(f.Class), f.Code) })
 }
 
 // sinks are the log, and what c names.
@@ -50,6 +54,13 @@ func sinks(cfg aws.Config, c config.Config, log *sink.Log, clock guard.Clock) []
 		all = append(all, eventbridge.New(cfg, c.EventBus, clock.Now))
 	}
 	return all
+}
+
+// named returns cfg for calls that say whose they are.
+func named(cfg aws.Config) aws.Config {
+	cfg = cfg.Copy()
+	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, Version))
+	return cfg
 }
 
 // Handler takes EventBridge events as they are. It is what aws-lambda-go calls a
