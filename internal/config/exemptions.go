@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,15 +52,18 @@ func ParseExemptions(text []byte) ([]guard.Exemption, error) {
 	return exemptions, nil
 }
 
+// exemption is one as it stands in the file.
+type exemption struct {
+	Function    string `json:"function"`
+	Sid         string `json:"sid,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Owner       string `json:"owner"`
+	Reason      string `json:"reason"`
+	Until       string `json:"until"`
+}
+
 func parseExemption(text jsontext.Value) (guard.Exemption, error) {
-	var entry struct {
-		Function    string `json:"function"`
-		Sid         string `json:"sid"`
-		Fingerprint string `json:"fingerprint"`
-		Owner       string `json:"owner"`
-		Reason      string `json:"reason"`
-		Until       string `json:"until"`
-	}
+	var entry exemption
 	if err := json.Unmarshal(text, &entry, json.RejectUnknownMembers(true)); err != nil {
 		return guard.Exemption{}, err
 	}
@@ -75,7 +80,7 @@ func parseExemption(text jsontext.Value) (guard.Exemption, error) {
 		problems = append(problems, fmt.Errorf("function is %q: want arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME or ...:NAME:QUALIFIER; "+
 			"* and ? may stand for characters, but not for the whole NAME", entry.Function))
 	}
-	until, err := endOf(entry.Until)
+	until, err := ParseUntil(entry.Until)
 	if err != nil {
 		problems = append(problems, err)
 	}
@@ -99,8 +104,8 @@ func namesFunctions(pattern string) bool {
 		only(pattern, letters+strings.ToUpper(letters)+digits+"-_.$:*?")
 }
 
-// endOf returns the first instant that is no longer exempt.
-func endOf(until string) (time.Time, error) {
+// ParseUntil returns the first instant that is no longer exempt.
+func ParseUntil(until string) (time.Time, error) {
 	instant, err := time.Parse(time.DateOnly, until)
 	if err == nil {
 		instant = instant.AddDate(0, 0, 1)
@@ -111,4 +116,60 @@ func endOf(until string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("until is %q: want a day like 2027-01-31, or an instant like 2027-01-31T12:00:00Z", until)
 	}
 	return instant, nil
+}
+
+// AddExemption returns the file of exemptions with one more at its end; "" is a file
+// that is not there yet. All that stands in it keeps its bytes. It fails unless file
+// and entry are what ParseExemptions reads.
+func AddExemption(text []byte, e guard.Exemption) ([]byte, error) {
+	if len(text) == 0 {
+		text = []byte(`{"exemptions": []}` + "\n")
+	}
+	if _, err := ParseExemptions(text); err != nil {
+		return nil, err
+	}
+	before, indent, at := lastExemption(text)
+	entry, err := json.Marshal(exemption{e.Function, e.Sid, e.Fingerprint, e.Owner, e.Reason, until(e.Until)},
+		jsontext.WithIndentPrefix(indent), jsontext.WithIndent("  "))
+	if err != nil {
+		return nil, fmt.Errorf("writing the exemption: %w", err)
+	}
+	text = slices.Concat(text[:at], []byte(before), entry, text[at:])
+	if _, err := ParseExemptions(text); err != nil {
+		return nil, fmt.Errorf("writing the exemption: %w", err)
+	}
+	return text, nil
+}
+
+// lastExemption returns where in a file that can be read an entry may be added, what
+// goes before it, and how it is indented.
+func lastExemption(text []byte) (before, indent string, at int) {
+	dec := jsontext.NewDecoder(bytes.NewReader(text))
+	for range 3 { // { "exemptions" [
+		dec.ReadToken()
+	}
+	at = int(dec.InputOffset())
+	for dec.PeekKind() != ']' {
+		value, err := dec.ReadValue()
+		if err != nil {
+			break // ParseExemptions has read it
+		}
+		at = int(dec.InputOffset())
+		start := at - len(value)
+		line := text[bytes.LastIndexByte(text[:start], '\n')+1 : start]
+		before, indent = ", ", ""
+		if len(bytes.Trim(line, " \t")) == 0 {
+			before, indent = ",\n"+string(line), string(line)
+		}
+	}
+	return before, indent, at
+}
+
+// until writes an end as people do: a whole day by its date.
+func until(end time.Time) string {
+	end = end.UTC()
+	if end.Equal(end.Truncate(24 * time.Hour)) {
+		return end.AddDate(0, 0, -1).Format(time.DateOnly)
+	}
+	return end.Format(time.RFC3339Nano)
 }

@@ -113,3 +113,59 @@ func TestIllegalExemptionsAreErrorsThatSayWhere(t *testing.T) {
 		}
 	}
 }
+
+func TestAddExemption(t *testing.T) {
+	added := guard.Exemption{
+		Function: "arn:aws:lambda:eu-west-1:111122223333:function:site:live", Sid: `a "b" <\u2028`, Fingerprint: "9f86d081",
+		Owner: "web team", Reason: "public by design", Until: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC),
+	}
+	const other = `{ "function":"arn:aws:lambda:*:111122223333:function:x","owner":"o", "reason" : "\u00e4", "until":"2026-01-01T00:00:00.5Z"}`
+	for name, test := range map[string]struct{ before, want string }{
+		"no file":                       {"", "{\"exemptions\": [{\n  \"function\": ~}]}\n"},
+		"no entry":                      {`{"exemptions": [ ]}`, "{\"exemptions\": [{\n  \"function\": ~} ]}"},
+		"entries in one line":           {`{"exemptions": [` + other + `,` + other + ` ]}`, `{"exemptions": [` + other + `,` + other + ", {\n  \"function\": ~} ]}"},
+		"entries in lines of their own": {"{\n \"exemptions\": [\n\t" + other + "\n ]\n}\n", "{\n \"exemptions\": [\n\t" + other + ",\n\t{\n\t  \"function\": ~\n\t}\n ]\n}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := config.AddExemption([]byte(test.before), added)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head, tail, _ := strings.Cut(test.want, "~")
+			if !strings.HasPrefix(string(text), head) || !strings.HasSuffix(string(text), tail) || !strings.Contains(string(text), `"until": "2027-01-31"`) {
+				t.Errorf("got\n%s\nwant\n%s", text, test.want)
+			}
+			list, err := config.ParseExemptions(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(added, list[len(list)-1]); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	for name, test := range map[string]struct {
+		file string
+		with func(*guard.Exemption)
+		want string
+	}{
+		"a file that is none":   {"[]", func(*guard.Exemption) {}, "reading the exemptions"},
+		"an entry that is none": {`{"exemptions": [{}]}`, func(*guard.Exemption) {}, "exemptions[0]: owner is missing"},
+		"no owner":              {"", func(e *guard.Exemption) { e.Owner = " " }, "exemptions[0]: owner is missing"},
+		"no text":               {"", func(e *guard.Exemption) { e.Reason = "\xff" }, "writing the exemption"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := added
+			test.with(&e)
+			if text, err := config.AddExemption([]byte(test.file), e); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s, %v", text, err)
+			}
+		})
+	}
+	instant := added
+	instant.Until = time.Date(2027, 2, 1, 12, 30, 0, 5, time.UTC)
+	text, err := config.AddExemption(nil, instant)
+	if list, _ := config.ParseExemptions(text); err != nil || len(list) != 1 || !list[0].Until.Equal(instant.Until) {
+		t.Errorf("%s, %v", text, err)
+	}
+}

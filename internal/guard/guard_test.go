@@ -286,3 +286,31 @@ func BenchmarkHarmless(b *testing.B) {
 		}
 	}
 }
+
+// TakesOut decides as the guard does.
+func TestTakesOut(t *testing.T) {
+	both := document(public("a"), public("b"))
+	until := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	exempt := guard.Exemption{Function: orders.ARN(), Sid: "a", Owner: "o", Reason: "r", Until: until}
+	fingerprint := iampolicy.Fingerprint(public("a"))
+	for _, test := range []struct {
+		name     string
+		settings guard.Settings
+		document string
+		now      time.Time
+		want     bool
+	}{
+		{"in enforce", guard.Settings{Mode: guard.Enforce}, both, until, true},
+		{"in audit", guard.Settings{FunctionURLs: guard.Enforce}, both, until, false},
+		{"an exempt one", guard.Settings{Mode: guard.Enforce, Exemptions: []guard.Exemption{exempt}}, both, until.Add(-1), false},
+		{"one whose exemption has ended", guard.Settings{Mode: guard.Enforce, Exemptions: []guard.Exemption{exempt}}, both, until, true},
+		{"one that is not there", guard.Settings{Mode: guard.Enforce}, document(public("b")), until, false},
+		{"a document that nobody can read", guard.Settings{Mode: guard.Enforce}, "<policy/>", until, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.settings.TakesOut(test.document, orders, fingerprint, test.now); got != test.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}

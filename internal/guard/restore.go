@@ -10,22 +10,31 @@ import (
 	"lambda-guardrail/internal/iampolicy"
 )
 
-// addConditions are the arguments of AddPermission that end in a condition, each
-// with the condition that Lambda makes of it, letter case included.
+// Grant is what AddPermission is called with to make a statement; "" is an
+// argument that is left out.
 // https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
-var addConditions = [...]struct {
+type Grant struct {
+	StatementID, Action, Principal string
+	// These end in a condition each.
+	SourceARN, SourceAccount, PrincipalOrgID, EventSourceToken, FunctionURLAuthType string
+	InvokedViaFunctionURL                                                           string // true; what Lambda makes of false is not documented
+}
+
+// grantConditions are the arguments of AddPermission that end in a condition, each
+// with the condition that Lambda makes of it, letter case included.
+var grantConditions = [...]struct {
 	operator, key string
 	prefix, legal string // of the value; without legal, prefix is the whole of it
 	action        string // the only one that Lambda takes it with; "" is any
+	argument      func(*Grant) *string
 	flag          string // followed by the value, if that varies
 }{
-	{"ArnLike", "AWS:SourceArn", "arn:", graphic, "", " --source-arn"},
-	{"StringEquals", "AWS:SourceAccount", "", digits, "", " --source-account"},
-	{"StringEquals", "aws:PrincipalOrgID", "o-", lower + digits, "", " --principal-org-id"},
-	{"StringEquals", "lambda:EventSourceToken", "", letters + digits + "._-", "", " --event-source-token"},
-	{"StringEquals", "lambda:FunctionUrlAuthType", "", upper + "_", "lambda:InvokeFunctionUrl", " --function-url-auth-type"},
-	{"Bool", "lambda:InvokedViaFunctionUrl", "true", "", "", " --invoked-via-function-url"},
-	{"Bool", "lambda:InvokedViaFunctionUrl", "false", "", "", " --no-invoked-via-function-url"},
+	{"ArnLike", "AWS:SourceArn", "arn:", graphic, "", func(g *Grant) *string { return &g.SourceARN }, " --source-arn"},
+	{"StringEquals", "AWS:SourceAccount", "", digits, "", func(g *Grant) *string { return &g.SourceAccount }, " --source-account"},
+	{"StringEquals", "aws:PrincipalOrgID", "o-", lower + digits, "", func(g *Grant) *string { return &g.PrincipalOrgID }, " --principal-org-id"},
+	{"StringEquals", "lambda:EventSourceToken", "", letters + digits + "._-", "", func(g *Grant) *string { return &g.EventSourceToken }, " --event-source-token"},
+	{"StringEquals", "lambda:FunctionUrlAuthType", "", upper + "_", "lambda:InvokeFunctionUrl", func(g *Grant) *string { return &g.FunctionURLAuthType }, " --function-url-auth-type"},
+	{"Bool", "lambda:InvokedViaFunctionUrl", "true", "", "", func(g *Grant) *string { return &g.InvokedViaFunctionURL }, " --invoked-via-function-url"},
 }
 
 // RestoreCommand returns the shell command that puts the statement back into the
@@ -34,51 +43,70 @@ var addConditions = [...]struct {
 // back whatever was changed since. It is one line of printable characters,
 // quoted for a POSIX shell.
 func RestoreCommand(r Resource, s iampolicy.Statement, before string) string {
-	if command, ok := addPermission(r, s); ok {
-		return command
+	if grant, text := GrantOf(r, s); text != "" {
+		return grant.command(r)
 	}
 	return "aws lambda put-resource-policy --region=" + quote(r.Region) +
 		" --resource-arn=" + quote(r.ARN()) + " --policy=" + quote(PrintableJSON(before))
 }
 
-// addPermission makes the command from the parts of the statement that it
-// understands, and believes in it only if Lambda would make the same statement
-// of it again. Values are joined to their flags, since one may begin with a dash.
-func addPermission(r Resource, s iampolicy.Statement) (string, bool) {
-	if len(s.Action.List) != 1 || !addsAction(s.Action.List[0]) || !only(s.Sid, letters+digits+"-_") || len(s.Sid) > 100 {
-		return "", false
-	}
-	action := s.Action.List[0]
-	principal, element := addsPrincipal(s.Principal)
-	if principal == "" {
-		return "", false
-	}
+// command joins values to their flags, since one may begin with a dash.
+func (g *Grant) command(r Resource) string {
 	command := "aws lambda add-permission --region=" + quote(r.Region) + " --function-name=" + quote(r.Function)
 	if r.Qualifier != "" {
 		command += " --qualifier=" + quote(r.Qualifier)
 	}
-	command += " --statement-id=" + quote(s.Sid) + " --action=" + quote(action) + " --principal=" + quote(principal)
+	command += " --statement-id=" + quote(g.StatementID) + " --action=" + quote(g.Action) + " --principal=" + quote(g.Principal)
+	for _, known := range grantConditions {
+		switch value := *known.argument(g); {
+		case value == "":
+		case known.legal == "":
+			command += known.flag
+		default:
+			command += known.flag + "=" + quote(value)
+		}
+	}
+	return command
+}
 
+// GrantOf returns the arguments with which AddPermission makes exactly this
+// statement in the policy of r, and the text that Lambda writes then, of which
+// only the order of several conditions is not known. It reads the parts of the
+// statement that it understands, and believes in them only if they make the same
+// statement again; the text is "" if they do not.
+func GrantOf(r Resource, s iampolicy.Statement) (g Grant, text string) {
+	if len(s.Action.List) != 1 || !addsAction(s.Action.List[0]) || !only(s.Sid, letters+digits+"-_") || len(s.Sid) > 100 {
+		return Grant{}, ""
+	}
+	principal, element := addsPrincipal(s.Principal)
+	if principal == "" {
+		return Grant{}, ""
+	}
+	g = Grant{StatementID: s.Sid, Action: s.Action.List[0], Principal: principal}
 	conditions := map[string]map[string]string{}
 	for _, c := range s.Conditions {
-		flags := addsCondition(c, action)
-		if flags == "" {
-			return "", false
+		if !g.adds(c) {
+			return Grant{}, ""
 		}
-		command += flags
 		if conditions[c.Operator] == nil {
 			conditions[c.Operator] = map[string]string{}
 		}
 		conditions[c.Operator][c.Key] = c.Values[0]
 	}
-	made := map[string]any{
-		"Sid": s.Sid, "Effect": iampolicy.Allow, "Principal": element, "Action": action, "Resource": r.ARN(),
+	made := struct {
+		Sid, Effect string
+		Principal   any
+		Action      string
+		Resource    string
+		Condition   map[string]map[string]string `json:",omitempty"`
+	}{s.Sid, iampolicy.Allow, element, g.Action, r.ARN(), conditions}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(made); err != nil || iampolicy.Fingerprint(b.String()) != iampolicy.Fingerprint(s.Raw) {
+		return Grant{}, ""
 	}
-	if len(conditions) > 0 {
-		made["Condition"] = conditions
-	}
-	text, err := json.Marshal(made)
-	return command, err == nil && iampolicy.Fingerprint(string(text)) == iampolicy.Fingerprint(s.Raw)
+	return g, strings.TrimSuffix(b.String(), "\n")
 }
 
 func addsAction(action string) bool {
@@ -100,23 +128,22 @@ func addsPrincipal(p iampolicy.Principal) (argument string, element any) {
 	return "", nil
 }
 
-// addsCondition returns the argument that makes c, "" if none does.
-func addsCondition(c iampolicy.Condition, action string) string {
+// adds enters the argument that makes c, if there is one.
+func (g *Grant) adds(c iampolicy.Condition) bool {
 	if len(c.Values) != 1 {
-		return ""
+		return false
 	}
-	for _, known := range addConditions {
-		if c.Operator != known.operator || c.Key != known.key || known.action != "" && known.action != action {
+	for _, known := range grantConditions {
+		if c.Operator != known.operator || c.Key != known.key || known.action != "" && known.action != g.Action {
 			continue
 		}
-		switch rest, ok := strings.CutPrefix(c.Values[0], known.prefix); {
-		case ok && known.legal == "" && rest == "":
-			return known.flag
-		case ok && known.legal != "" && only(rest, known.legal):
-			return known.flag + "=" + quote(c.Values[0])
+		rest, ok := strings.CutPrefix(c.Values[0], known.prefix)
+		if ok && (known.legal == "" && rest == "" || known.legal != "" && only(rest, known.legal)) {
+			*known.argument(g) = c.Values[0]
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
 // quote makes one word for a POSIX shell of any text without NUL.

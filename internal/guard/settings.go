@@ -2,6 +2,7 @@ package guard
 
 import (
 	"path"
+	"slices"
 	"time"
 
 	"lambda-guardrail/internal/exposure"
@@ -55,19 +56,32 @@ func (e *Exemption) Ended(now time.Time) bool { return !now.Before(e.Until) }
 // Ends reports whether e is one still, and ends within the notice.
 func (e *Exemption) Ends(now time.Time) bool { return !e.Ended(now) && e.Ended(now.Add(Notice)) }
 
+// Covers reports whether e lets the statement stand.
+func (e *Exemption) Covers(arn, sid, fingerprint string, now time.Time) bool {
+	// path.Match: an ARN of a function holds no slash, and a malformed pattern
+	// matches nothing.
+	named, err := path.Match(e.Function, arn)
+	return err == nil && named &&
+		(e.Sid == "" || e.Sid == sid) &&
+		(e.Fingerprint == "" || e.Fingerprint == fingerprint) &&
+		!e.Ended(now)
+}
+
 // exemption returns the first one that covers the statement, or nil.
 func (s *Settings) exemption(arn, sid, fingerprint string, now time.Time) *Exemption {
 	for i := range s.Exemptions {
-		e := &s.Exemptions[i]
-		// path.Match: an ARN of a function holds no slash, and a malformed
-		// pattern matches nothing.
-		named, err := path.Match(e.Function, arn)
-		if err == nil && named &&
-			(e.Sid == "" || e.Sid == sid) &&
-			(e.Fingerprint == "" || e.Fingerprint == fingerprint) &&
-			!e.Ended(now) {
+		if e := &s.Exemptions[i]; e.Covers(arn, sid, fingerprint, now) {
 			return e
 		}
 	}
 	return nil
+}
+
+// TakesOut reports whether a guardrail of these settings takes the statement of
+// that fingerprint out of the document, if it is the policy of r.
+func (s *Settings) TakesOut(document string, r Resource, fingerprint string, now time.Time) bool {
+	rulings, _ := s.read(document, r, now)
+	return slices.ContainsFunc(rulings, func(ruling ruling) bool {
+		return ruling.remove && ruling.fingerprint == fingerprint
+	})
 }

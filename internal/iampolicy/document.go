@@ -102,3 +102,18 @@ func (d *Document) Without(which []int) (rest string, left int) {
 	b.WriteString(d.raw[last.start+len(last.Raw):])
 	return b.String(), left
 }
+
+// With returns the document with one statement more, at its end; every other keeps
+// its bytes (R3). Without any statement there is no place for it, and ok is false.
+func (d *Document) With(statement string) (text string, ok bool) {
+	if len(d.Statements) == 0 {
+		return "", false
+	}
+	first, last := &d.Statements[0], &d.Statements[len(d.Statements)-1]
+	end := last.start + len(last.Raw)
+	before, after := "", ""
+	if !d.list {
+		before, after = "[", "]"
+	}
+	return d.raw[:first.start] + before + d.raw[first.start:end] + "," + statement + after + d.raw[end:], true
+}

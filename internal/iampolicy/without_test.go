@@ -43,6 +43,24 @@ func TestWithoutKeepsTheBytes(t *testing.T) {
 	}
 }
 
+func TestWithKeepsTheBytes(t *testing.T) {
+	const added = `{"Effect" : "Allow"}`
+	for _, c := range []struct{ name, text, want string }{
+		{"after one", `{"Version":"2012-10-17","Statement":[` + before + `]}`, `{"Version":"2012-10-17","Statement":[` + before + `,` + added + `]}`},
+		{"after several, with white space", "{ \"Statement\" : [ " + before + " ,\n" + behind + "\n] , \"Id\":\"x\" }", "{ \"Statement\" : [ " + before + " ,\n" + behind + "," + added + "\n] , \"Id\":\"x\" }"},
+		{"after a single object", `{"Statement": ` + before + ` ,"Id":"x"}`, `{"Statement": [` + before + `,` + added + `] ,"Id":"x"}`},
+		{"after an unreadable one", `{"Statement":["x"]}`, `{"Statement":["x",` + added + `]}`},
+		{"after none", `{"Statement":[ ]}`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := parse(t, c.text)
+			if text, ok := d.With(added); text != c.want || ok != (c.want != "") {
+				t.Errorf("%t, %s\nwant %s", ok, text, c.want)
+			}
+		})
+	}
+}
+
 // drawJSON makes up a value, with white space and escapes anywhere.
 func drawJSON(t *rapid.T, depth int) string {
 	space := func() string { return rapid.SampledFrom([]string{"", "", " ", "\n\t", "\r\n"}).Draw(t, "space") }

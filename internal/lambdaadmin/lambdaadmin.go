@@ -1,7 +1,7 @@
 // Package lambdaadmin makes the calls of the Lambda API that people make and the
-// functions never do: it sets variables in the environment of a function, keeps
-// the others, and proves it by reading back. It does not know what any variable
-// means, nor who asked.
+// functions never do, keeps what stands beside, and proves it by reading back: it
+// sets variables in the environment of a function, and puts a statement back into
+// its policy. It does not know what a variable or a statement means, nor who asked.
 package lambdaadmin
 
 import (
@@ -9,14 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"lambda-guardrail/internal/guard"
 )
@@ -140,16 +137,10 @@ func (f *Functions) write(ctx context.Context, function string, from Configurati
 		RevisionId:   &from.Revision,
 		Environment:  &types.Environment{Variables: variables},
 	})
-	if err == nil {
-		return nil
+	if err != nil {
+		return classify(err)
 	}
-	if resp, ok := errors.AsType[*smithyhttp.ResponseError](err); !ok || resp.HTTPStatusCode() < 400 || resp.HTTPStatusCode() > 499 {
-		return fmt.Errorf("%w: %w", guard.ErrUnknownOutcome, err)
-	}
-	if api, ok := errors.AsType[smithy.APIError](err); ok && slices.Contains(conflicts, api.ErrorCode()) {
-		return fmt.Errorf("%w: %w", errConflict, err)
-	}
-	return err
+	return nil
 }
 
 // errConflict is of a write that somebody else got ahead of.

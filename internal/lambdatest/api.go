@@ -81,6 +81,7 @@ var operations = []operation{
 	{"UpdateFunctionConfiguration", "PUT", "/2015-03-31/functions/{FunctionName}/configuration", nil, 200, (*Account).updateFunctionConfiguration},
 	{"PublishVersion", "POST", "/2015-03-31/functions/{FunctionName}/versions", nil, 201, (*Account).publishVersion},
 	{"CreateAlias", "POST", "/2015-03-31/functions/{FunctionName}/aliases", []string{"Name", "FunctionVersion"}, 201, (*Account).createAlias},
+	{"GetAlias", "GET", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", nil, 200, (*Account).getAlias},
 }
 
 // functionName takes a name apart: what stands before it, the function, the
@@ -117,7 +118,7 @@ func read(r *http.Request) (parameters, *apiError) {
 	for name, values := range r.URL.Query() {
 		in[name] = values[0]
 	}
-	for _, name := range []string{"FunctionName", "StatementId", "ResourceArn"} {
+	for _, name := range []string{"FunctionName", "StatementId", "ResourceArn", "Name"} {
 		if v := r.PathValue(name); v != "" {
 			in[name] = v
 		}

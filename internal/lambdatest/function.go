@@ -149,6 +149,14 @@ func (a *Account) createAlias(t target, in parameters) (any, *apiError) {
 	return a.alias(t), nil
 }
 
+func (a *Account) getAlias(t target, in parameters) (any, *apiError) {
+	t.qualifier = in["Name"]
+	if isVersion(t.qualifier) || a.find(t) == nil {
+		return nil, notFound("Cannot find alias arn: " + a.arn(t))
+	}
+	return a.alias(t), nil
+}
+
 func (a *Account) alias(t target) map[string]any {
 	r := a.find(t)
 	return map[string]any{"Name": t.qualifier, "AliasArn": a.arn(t), "FunctionVersion": r.version, "RevisionId": r.current.revision}

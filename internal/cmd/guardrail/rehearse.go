@@ -115,16 +115,18 @@ func readSteps(inputs []string, stdin io.Reader) (steps []step, err error) {
 type played struct {
 	Event    string           `json:"event"`
 	Matched  bool             `json:"matched"`
-	Level    string           `json:"level"`   // the worst of the findings and of the live policy after; "" if not judged
-	Outcome  string           `json:"outcome"` // of the finding that most wants a person; "" if there is none
-	APICalls int              `json:"apiCalls"`
+	Level    string           `json:"level"`       // the worst of the findings and of the live policy after; "" if not judged
+	Outcome  string           `json:"outcome"`     // of the finding that most wants a person; "" if there is none
+	APICalls int              `json:"apiCalls"`    // on the policy
+	Lookups  int              `json:"lookupCalls"` // afterwards, on what the finding is about
 	MS       float64          `json:"ms"`
 	Note     string           `json:"note,omitempty"`
 	Error    string           `json:"error,omitempty"`
 	Findings []jsontext.Value `json:"findings"` // guard.Finding
 
 	candidate guard.Candidate
-	calls     []string // operations, as the stand-in counted them
+	calls     []string // operations on the policy, as the stand-in counted them
+	lookups   []string // the others
 	findings  []finding
 	live      verdict  // the worst of the policy as it is after
 	left      []string // Sids
@@ -135,6 +137,7 @@ type finding struct {
 	Sid       string  `json:"sid"`
 	Statement string  `json:"statement"`
 	Verdict   verdict `json:"verdict"`
+	Severity  string  `json:"severity"`
 	Outcome   string  `json:"outcome"`
 	Error     string  `json:"error"`
 	Mode      string  `json:"mode"`
@@ -251,12 +254,20 @@ func (r *rehearsal) deliver(ctx context.Context, s step, x *played) error {
 	x.MS = float64(time.Since(start).Microseconds()) / 1000
 
 	for _, c := range on.account.Calls() {
-		x.calls = append(x.calls, c.Operation)
+		if slices.Contains(lookups, c.Operation) {
+			x.lookups = append(x.lookups, c.Operation)
+		} else {
+			x.calls = append(x.calls, c.Operation)
+		}
 	}
-	x.APICalls = len(x.calls)
+	x.APICalls, x.Lookups = len(x.calls), len(x.lookups)
 	x.Findings = append(x.Findings, on.log.findings...)
 	return errors.Join(failed, r.judge(x, on))
 }
+
+// lookups are the calls by which a finding learns of the function, and no more is
+// decided.
+var lookups = []string{"GetFunctionConfiguration", "GetFunctionUrlConfig"}
 
 // judge looks at the policy as it is now, and sums up.
 func (r *rehearsal) judge(x *played, on *standIn) error {

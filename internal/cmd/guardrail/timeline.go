@@ -38,7 +38,7 @@ func (t *timeline) add(s step, x played) {
 	}
 	for _, f := range x.findings {
 		t.verdict(f.Verdict)
-		t.row(f.Outcome, "%s", done(f))
+		t.row(f.Outcome, "%s; severity %s", done(f), f.Severity)
 	}
 	if len(x.findings) == 0 {
 		t.verdict(x.live)
@@ -54,6 +54,9 @@ func (t *timeline) add(s step, x played) {
 	calls := "no API call"
 	if x.APICalls > 0 {
 		calls = fmt.Sprintf("API calls: %d (%s)", x.APICalls, strings.Join(x.calls, ", "))
+	}
+	if x.Lookups > 0 {
+		calls += fmt.Sprintf(", and %d to look around (%s)", x.Lookups, strings.Join(x.lookups, ", "))
 	}
 	t.row(fmt.Sprintf("%.2f ms", x.MS), "%s", calls)
 }
