@@ -1,7 +1,8 @@
 // Package lambdaadmin makes the calls of the Lambda API that people make and the
 // functions never do: it sets variables in the environment of a function, keeps
-// the others, and proves it by reading back. It does not know what any variable
-// means, nor who asked.
+// the others, and proves it by reading back; and it makes throwaway functions,
+// opens them and deletes them. It does not know what any variable means, what is
+// open to whom, nor who asked.
 package lambdaadmin
 
 import (
