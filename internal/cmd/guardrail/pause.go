@@ -150,7 +150,7 @@ func (b *brake) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 		return result
 	}
 	if !b.yes {
-		if err := b.confirm(ctx, stdin); err != nil {
+		if err := confirm(ctx, b.out, stdin, b.verb); err != nil {
 			return err
 		}
 	}
@@ -320,9 +320,9 @@ func (b *brake) calls(p *plan) {
 	}
 }
 
-// confirm asks once for all regions.
-func (b *brake) confirm(ctx context.Context, stdin io.Reader) error {
-	b.out.printf("Type yes to %s: ", b.verb)
+// confirm asks whether to do what the verb says.
+func confirm(ctx context.Context, out *page, stdin io.Reader, verb string) error {
+	out.printf("Type yes to %s: ", verb)
 	answer := make(chan string, 1)
 	go func() { // reading does not end with ctx
 		line, _ := bufio.NewReader(stdin).ReadString('\n')
@@ -334,9 +334,9 @@ func (b *brake) confirm(ctx context.Context, stdin io.Reader) error {
 			return nil
 		}
 	case <-ctx.Done():
-		b.out.printf("\n")
+		out.printf("\n")
 	}
-	b.out.printf("Nothing was changed.\n")
+	out.printf("Nothing was changed.\n")
 	return exitYes
 }
 

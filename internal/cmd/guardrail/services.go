@@ -89,9 +89,6 @@ func (s *services) callerIdentity(*http.Request) (code, message, body string) {
 	return "", "", element("Arn", "arn:aws:iam::"+s.account+":user/you") + element("UserId", "AIDACKCEVSQ6C2EXAMPLE") + element("Account", s.account)
 }
 
-// rolePath is that of every role here.
-const rolePath = "/" + "guardrail-drill" + "/"
-
 func (s *services) role(name string) string {
 	return element("Path", rolePath) + element("RoleName", escape(name)) + element("RoleId", "AROADBQP57FF2AEXAMPLE") +
 		element("Arn", escape("arn:aws:iam::"+s.account+":role"+rolePath+name)) + element("CreateDate", "2026-11-20T09:00:00Z")
