@@ -20,7 +20,8 @@ require (
 )
 
 // Tests and tools; quamina matches EventBridge patterns. config, cloudformation,
-// cloudwatchlogs and iam are as old as service/lambda, so as not to raise what that brings into the function.
+// cloudwatchlogs and iam are as old as service/lambda, so as not to raise what that
+// brings into the function.
 require (
 	github.com/aws/aws-sdk-go-v2/config v1.33.3
 	github.com/aws/aws-sdk-go-v2/service/cloudformation v1.80.0

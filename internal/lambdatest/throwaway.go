@@ -59,3 +59,10 @@ func (a *Account) putFunctionConcurrency(t target, in parameters) (any, *apiErro
 	a.change(r, r.current.policy)
 	return map[string]any{"ReservedConcurrentExecutions": n}, nil
 }
+
+// Names returns the names of the functions, in order.
+func (a *Account) Names() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return sortedKeys(a.functions)
+}

@@ -283,15 +283,17 @@ func (d *drill) perform(ctx context.Context, name string) (attempts []*attempt, 
 }
 
 // watch looks until everything that was opened has settled or has had its time, and
-// then once more: a report of what harms nobody would have come by then.
+// then once more: a report of what harms nobody would have come by then. A look that
+// fails is taken again.
 func (d *drill) watch(ctx context.Context, attempts []*attempt, name string, since time.Time) error {
-	for waiting, last := true, false; !last; {
+	for calm := false; ; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		last, waiting = !waiting, false
 		told, err := findings(ctx, d.logs, d.group, name, since)
 		now := d.clock.Now()
+		before := calm
+		calm = true
 		for _, a := range attempts {
 			if a.refused != nil {
 				continue
@@ -303,15 +305,16 @@ func (d *drill) watch(ctx context.Context, attempts []*attempt, name string, sin
 			if !was && a.settled() {
 				d.say("  %-12s  after %.1f s\n", a.name, a.seconds())
 			}
-			waiting = waiting || !a.settled() && now.Sub(a.opened) < d.timeout
+			done := a.err == nil && a.settled()
+			calm = calm && (done || now.Sub(a.opened) >= d.timeout)
 		}
-		if !last {
-			if err := d.clock.Sleep(ctx, pollEvery); err != nil {
-				return err
-			}
+		if calm && before {
+			return nil
+		}
+		if err := d.clock.Sleep(ctx, pollEvery); err != nil {
+			return err
 		}
 	}
-	return nil
 }
 
 // delete deletes the function and the role of a drill, if they are there.

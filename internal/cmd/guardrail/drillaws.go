@@ -73,10 +73,12 @@ func (d drillRoles) tagged(ctx context.Context, prefix, tag string) ([]string, e
 
 // logged is as much of a finding in the log as a drill looks at.
 type logged struct {
-	ID        string                  `json:"id"`
-	Outcome   string                  `json:"outcome"`
-	Error     string                  `json:"error"`
-	Exemption *struct{ Owner string } `json:"exemption"`
+	ID        string `json:"id"`
+	Outcome   string `json:"outcome"`
+	Error     string `json:"error"`
+	Exemption *struct {
+		Owner string `json:"owner"`
+	} `json:"exemption"`
 }
 
 // findings returns those of a function that are in the log, oldest first.

@@ -74,6 +74,10 @@ func (a *attempt) report() wayReport {
 			w.Problem = cmp.Or(w.Problem, a.wrong(d))
 		}
 	}
+	if a.err != nil {
+		w.OK = false
+		w.Problem = cmp.Or(w.Problem, a.err.Error())
+	}
 	if w.OK {
 		w.Seconds = a.seconds()
 	}
@@ -83,8 +87,6 @@ func (a *attempt) report() wayReport {
 // wrong says what is not as it should be.
 func (a *attempt) wrong(d *door) string {
 	switch {
-	case a.err != nil:
-		return a.err.Error()
 	case d.harmless && !d.stands:
 		return "a grant that harms nobody was taken out"
 	case d.harmless:

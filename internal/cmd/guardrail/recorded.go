@@ -75,14 +75,15 @@ func (s *served) event(h lambdatest.Heard, now time.Time, n int) []byte {
 			in[small(parameter)] = value
 		}
 	}
-	var out map[string]any // null for a call that answers nothing
+	var out any // null for a call that answers nothing
 	if _, policy := h.Parameters["Policy"]; h.Answer != "" && !policy {
 		var answer map[string]jsontext.Value
 		if json.Unmarshal([]byte(h.Answer), &answer) == nil {
-			out = map[string]any{}
+			members := map[string]any{}
 			for member, value := range answer {
-				out[small(member)] = value
+				members[small(member)] = value
 			}
+			out = members
 		}
 	}
 	source, _, _ := net.SplitHostPort(h.Address) // "" for a client in this process

@@ -176,6 +176,10 @@ func (s *services) logs(w http.ResponseWriter, r *http.Request, operation string
 		w.Write(mustWrite(map[string]string{"__type": code, "message": message}))
 		return
 	}
+	// The SDK closes the body of its request when an answer begins. If net/http is
+	// then still looking for the body's end, as it can be on the same machine, it
+	// closes the connection, and a long answer is lost.
+	time.Sleep(5 * time.Millisecond)
 	w.Write(mustWrite(map[string]any{"events": events, "searchedLogStreams": []string{}}))
 }
 
