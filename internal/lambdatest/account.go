@@ -34,12 +34,12 @@ type Account struct {
 	// Chaos is asked how a call shall go for which no fault is in order. It may
 	// call the account's methods.
 	Chaos func(Call) Fault
-	// UpdateReads is how many reads of a configuration say that its update is in
-	// progress, during which there cannot be another.
-	UpdateReads int
 	// Hear, if set, is told of each call that reached its operation, before it is
 	// answered. It may call the account's methods.
 	Hear func(Heard)
+	// UpdateReads is how many reads of a configuration say that its update is in
+	// progress, during which there cannot be another.
+	UpdateReads int
 
 	partition, region, id string
 	mux                   *http.ServeMux
