@@ -61,6 +61,8 @@ var foreign = []struct {
 	{"github.com/aws/aws-sdk-go-v2", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/awscall", "internal/seen", "internal/sink/", "internal/wire", "functions/", "internal/cmd/", "internal/mototest"}, "AWS is behind the adapters"},
 	{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/lambdapolicy", "internal/lambdaadmin"}, "what the functions call, and so their permissions, is in one place"},
 	{"github.com/aws/aws-sdk-go-v2/config", []string{"internal/cmd/"}, "people's credentials are looked for in many places; a function's are handed to it"},
+	{"github.com/aws/aws-sdk-go-v2/service/iam", []string{"internal/cmd/"}, "a drill makes a role that permits nothing; what is deployed makes no roles"},
+	{"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs", []string{"internal/cmd/"}, "a drill reads the log; what is deployed writes lines, and Lambda takes them there"},
 	{"github.com/aws/aws-sdk-go-v2/service/cloudformation", []string{"internal/cmd/"}, "the command line finds what is deployed; what is deployed knows no stack"},
 	{"github.com/aws/smithy-go", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/awscall", "internal/seen", "internal/sink/", "internal/wire"}, "errors of AWS become guard's in the adapters"},
 	{"github.com/aws/aws-lambda-go", []string{"functions/", "internal/wire"}, "the runtime's loop belongs to main"},

@@ -101,9 +101,9 @@ var techniques = []string{"T1546", "T1578.005"}
 // https://github.com/elastic/detection-rules
 const elasticRule = "151d8f72-0747-11ef-a0c2-f661ea17fbcc"
 
-// findingID is 128 bits long, so that nobody can make two statements that share
-// one.
-func findingID(arn, fingerprint string) string {
+// FindingID is that of a statement, by its fingerprint, on a resource, by its ARN.
+// It is 128 bits long, so that nobody can make two statements that share one.
+func FindingID(arn, fingerprint string) string {
 	sum := sha256.Sum256([]byte(arn + "\n" + fingerprint))
 	return hex.EncodeToString(sum[:16])
 }

@@ -315,7 +315,7 @@ func (r *response) outcome(e *entry) Outcome {
 func (r *response) finding(e *entry, outcome Outcome) Finding {
 	f := Finding{
 		SchemaVersion: SchemaVersion,
-		ID:            findingID(r.Resource.ARN(), e.fingerprint),
+		ID:            FindingID(r.Resource.ARN(), e.fingerprint),
 		FoundBy:       r.foundBy,
 		Resource:      r.Resource,
 		Role:          r.surroundings.role,

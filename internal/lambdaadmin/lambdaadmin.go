@@ -1,7 +1,8 @@
 // Package lambdaadmin makes the calls of the Lambda API that people make and the
 // functions never do, keeps what stands beside, and proves it by reading back: it
-// sets variables in the environment of a function, and puts a statement back into
-// its policy. It does not know what a variable or a statement means, nor who asked.
+// sets variables in the environment of a function, puts a statement back into its
+// policy, and makes throwaway functions, opens them and deletes them. It does not
+// know what a variable or a statement means, what is open to whom, nor who asked.
 package lambdaadmin
 
 import (

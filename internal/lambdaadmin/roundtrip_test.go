@@ -119,7 +119,7 @@ func TestRestoreIsARoundTrip(t *testing.T) {
 				reverted++
 			}
 		}
-		policies := lambdapolicy.New(cfg, clock)
+		policies := lambdapolicy.New(cfg, clock, nil)
 		for rapid.Bool().Draw(t, "take another one out") && account.Policy(r.ARN()) != "" {
 			p, err := policies.Policy(ctx, r)
 			if err != nil {

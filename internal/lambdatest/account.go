@@ -34,6 +34,9 @@ type Account struct {
 	// Chaos is asked how a call shall go for which no fault is in order. It may
 	// call the account's methods.
 	Chaos func(Call) Fault
+	// Hear, if set, is told of each call that reached its operation, before it is
+	// answered. It may call the account's methods.
+	Hear func(Heard)
 	// UpdateReads is how many reads of a configuration say that its update is in
 	// progress, during which there cannot be another.
 	UpdateReads int
@@ -64,6 +67,10 @@ type resource struct {
 	current, previous state
 	version           string // that an alias points to
 	urlAuthType       string // "" if it has no function URL
+
+	description, role string
+	tags              map[string]string
+	concurrency       *int // reserved; nil if none is
 
 	environment  map[string]string
 	updating     int // reads until the update of the configuration has ended

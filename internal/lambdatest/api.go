@@ -80,6 +80,8 @@ var operations = []operation{
 	{"GetFunctionConfiguration", "GET", "/2015-03-31/functions/{FunctionName}/configuration", nil, 200, (*Account).getFunctionConfiguration},
 	{"UpdateFunctionConfiguration", "PUT", "/2015-03-31/functions/{FunctionName}/configuration", nil, 200, (*Account).updateFunctionConfiguration},
 	{"PublishVersion", "POST", "/2015-03-31/functions/{FunctionName}/versions", nil, 201, (*Account).publishVersion},
+	{"PutFunctionConcurrency", "PUT", "/2017-10-31/functions/{FunctionName}/concurrency", []string{"ReservedConcurrentExecutions"}, 200, (*Account).putFunctionConcurrency},
+	{"ListTags", "GET", "/2017-03-31/tags/{ResourceArn}", nil, 200, (*Account).listTags},
 	{"CreateAlias", "POST", "/2015-03-31/functions/{FunctionName}/aliases", []string{"Name", "FunctionVersion"}, 201, (*Account).createAlias},
 	{"GetAlias", "GET", "/2015-03-31/functions/{FunctionName}/aliases/{Name}", nil, 200, (*Account).getAlias},
 }
@@ -220,6 +222,7 @@ func (a *Account) serve(op *operation, w http.ResponseWriter, r *http.Request) {
 	var out any
 	if err == nil && (fault.Applied || !fault.Kind.fails()) {
 		out, err = a.carryOut(op, in, fault.Kind)
+		a.hear(r, *call, in, op.status, out, err)
 	}
 	switch fault.Kind {
 	case Hang:

@@ -15,12 +15,15 @@ import (
 // isVersion reports whether a qualifier is a version; others are aliases.
 var isVersion = regexp.MustCompile(`^\d+$`).MatchString
 
-func (a *Account) createFunction(t target, _ parameters) (any, *apiError) {
+func (a *Account) createFunction(t target, in parameters) (any, *apiError) {
 	if a.find(t) != nil {
 		return nil, &apiError{409, "ResourceConflictException", "Function already exist: " + t.function}
 	}
-	a.create(target{function: t.function})
-	return a.configuration(target{function: t.function}), nil
+	t.qualifier = ""
+	if err := a.create(t).describe(in); err != nil {
+		return nil, err
+	}
+	return a.configuration(t), nil
 }
 
 // deleteFunction deletes a version, or a function with all that belongs to it.
@@ -109,6 +112,12 @@ func (a *Account) configuration(t target) map[string]any {
 		"FunctionName": t.function, "FunctionArn": a.arn(t), "Version": version,
 		"RevisionId": r.current.revision, "Runtime": "provided.al2023", "State": "Active",
 		"LastUpdateStatus": "Successful", "Role": "arn:" + a.partition + ":iam::" + a.id + ":role/" + t.function,
+	}
+	if r.description != "" {
+		c["Description"] = r.description
+	}
+	if r.role != "" {
+		c["Role"] = r.role
 	}
 	if r.environment != nil {
 		c["Environment"] = map[string]any{"Variables": r.environment}

@@ -11,12 +11,16 @@ import (
 
 // Start serves the account on a free port of the loopback interface, without
 // TLS, until stop is called.
-func (a *Account) Start() (url string, stop func(), err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func (a *Account) Start() (url string, stop func(), err error) { return Serve("127.0.0.1:0", a) }
+
+// Serve serves a handler, for example one that other services stand in beside
+// Lambda, at host:port without TLS, until stop is called.
+func Serve(address string, handler http.Handler) (url string, stop func(), err error) {
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return "", nil, fmt.Errorf("starting the stand-in for Lambda: %w", err)
 	}
-	server := &http.Server{Handler: a}
+	server := &http.Server{Handler: handler}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

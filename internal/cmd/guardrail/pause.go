@@ -29,6 +29,8 @@ const (
 	urlsVariable = "GUARDRAIL_FUNCTION_URLS"
 )
 
+const brakeNeeds = "cloudformation:DescribeStacks on the stack, and lambda:GetFunctionConfiguration and lambda:UpdateFunctionConfiguration on its function"
+
 const brakeHelp = `
 It finds the function by the outputs of the stack, and changes two variables of its
 environment, GUARDRAIL_MODE and GUARDRAIL_FUNCTION_URLS; all others are kept. It
@@ -69,12 +71,17 @@ type brake struct {
 	clock guard.Clock
 	asks  func(stdin any) bool // whether there is somebody to ask
 
-	stack       string
-	regions     []string
-	profile     string
+	deployed
 	yes, dryRun bool
 
 	out *page
+}
+
+// deployed says which guardrails a command is about.
+type deployed struct {
+	stack   string
+	regions []string
+	profile string
 }
 
 func (b *brake) command(short, long, example string) *cobra.Command {
@@ -86,12 +93,17 @@ func (b *brake) command(short, long, example string) *cobra.Command {
 			return b.out.close(b.run(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr()))
 		},
 	}
-	cmd.Flags().StringVar(&b.stack, "stack", "lambda-guardrail", "`NAME` of the guardrail's stack")
+	b.flags(cmd)
 	cmd.Flags().StringSliceVar(&b.regions, "region", nil, "`REGION` of a stack, once for each (default: that of the profile or the environment)")
-	cmd.Flags().StringVar(&b.profile, "profile", "", "`NAME` of the profile in the AWS configuration")
 	cmd.Flags().BoolVar(&b.yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&b.dryRun, "dry-run", false, "read, and show the calls that would be made; change nothing")
 	return cmd
+}
+
+// flags are those that every such command has.
+func (d *deployed) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&d.stack, "stack", "lambda-guardrail", "`NAME` of the guardrail's stack")
+	cmd.Flags().StringVar(&d.profile, "profile", "", "`NAME` of the profile in the AWS configuration")
 }
 
 func (b *brake) run(ctx context.Context, stdin io.Reader, stderr io.Writer) error {
@@ -138,7 +150,7 @@ func (b *brake) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 		return result
 	}
 	if !b.yes {
-		if err := b.confirm(ctx, stdin); err != nil {
+		if err := confirm(ctx, b.out, stdin, b.verb); err != nil {
 			return err
 		}
 	}
@@ -146,7 +158,7 @@ func (b *brake) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 	for _, p := range plans {
 		was, err := p.functions.Set(ctx, p.function, p.set)
 		if err != nil {
-			failed(p.region, b.explain(err, p.function))
+			failed(p.region, b.explain(err, p.function, brakeNeeds))
 			continue
 		}
 		if was == nil { // somebody else was faster
@@ -164,13 +176,13 @@ func (b *brake) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 }
 
 // check reads the flags as strictly as the settings of the stack are.
-func (b *brake) check() error {
-	if _, err := config.FromContext(map[string]any{"name": b.stack}); err != nil || b.stack == "" {
-		return fmt.Errorf("--stack is %q: want the name of a guardrail's stack, like lambda-guardrail", b.stack)
+func (d *deployed) check() error {
+	if _, err := config.FromContext(map[string]any{"name": d.stack}); err != nil || d.stack == "" {
+		return fmt.Errorf("--stack is %q: want the name of a guardrail's stack, like lambda-guardrail", d.stack)
 	}
-	for i, region := range b.regions {
+	for i, region := range d.regions {
 		_, err := config.FromContext(map[string]any{"regions": region})
-		if err != nil || region == "" || strings.ContainsAny(region, ":, ") || slices.Contains(b.regions[:i], region) {
+		if err != nil || region == "" || strings.ContainsAny(region, ":, ") || slices.Contains(d.regions[:i], region) {
 			return fmt.Errorf("--region is %q: want regions like eu-central-1, each once", region)
 		}
 	}
@@ -178,24 +190,24 @@ func (b *brake) check() error {
 }
 
 // load finds credentials as all tools of AWS do, and the region if no flag says it.
-func (b *brake) load(ctx context.Context) (aws.Config, error) {
+func (d *deployed) load(ctx context.Context) (aws.Config, error) {
 	var options []func(*awsconfig.LoadOptions) error
-	if b.profile != "" {
-		options = append(options, awsconfig.WithSharedConfigProfile(b.profile))
+	if d.profile != "" {
+		options = append(options, awsconfig.WithSharedConfigProfile(d.profile))
 	}
-	if len(b.regions) > 0 {
-		options = append(options, awsconfig.WithRegion(b.regions[0]))
+	if len(d.regions) > 0 {
+		options = append(options, awsconfig.WithRegion(d.regions[0]))
 	}
 	cfg, err := awsconfig.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return cfg, fmt.Errorf("reading the AWS configuration: %w", err)
 	}
 	cfg.APIOptions = append(cfg.APIOptions, awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, wire.Version))
-	if len(b.regions) == 0 {
+	if len(d.regions) == 0 {
 		if cfg.Region == "" {
 			return cfg, errors.New("no region is known: want --region, AWS_REGION, or a profile that has one")
 		}
-		b.regions = []string{cfg.Region}
+		d.regions = []string{cfg.Region}
 	}
 	return cfg, nil
 }
@@ -215,11 +227,11 @@ func (b *brake) plan(ctx context.Context, cfg aws.Config, region string) (*plan,
 	cfg.Region = region
 	p := &plan{region: region, functions: lambdaadmin.New(cfg, b.clock)}
 	if err := p.read(ctx, cfg, b.stack); err != nil {
-		return nil, b.explain(err, "the stack "+b.stack)
+		return nil, b.explain(err, "the stack "+b.stack, brakeNeeds)
 	}
 	c, err := p.functions.Configuration(ctx, p.function)
 	if err != nil {
-		return nil, b.explain(err, p.function)
+		return nil, b.explain(err, p.function, brakeNeeds)
 	}
 	if c.Environment[modeVariable] == "" {
 		return nil, fmt.Errorf("the function %s has no %s: it is not, or no longer, the guardrail's; deploy the stack %s again", p.function, modeVariable, b.stack)
@@ -231,29 +243,38 @@ func (b *brake) plan(ctx context.Context, cfg aws.Config, region string) (*plan,
 	return p, nil
 }
 
-// read takes the outputs of the stack.
-func (p *plan) read(ctx context.Context, cfg aws.Config, stack string) error {
+// outputsOf returns the outputs of a stack, which must have those that are wanted,
+// and its status.
+func outputsOf(ctx context.Context, cfg aws.Config, stack string, wanted ...string) (outputs map[string]string, status string, err error) {
 	out, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
 	if err != nil {
-		return fmt.Errorf("reading the outputs of the stack %s: %w", stack, err)
+		return nil, "", fmt.Errorf("reading the outputs of the stack %s: %w", stack, err)
 	}
 	if len(out.Stacks) != 1 {
-		return fmt.Errorf("reading the outputs of the stack %s: CloudFormation answers %d stacks, want 1", stack, len(out.Stacks))
+		return nil, "", fmt.Errorf("reading the outputs of the stack %s: CloudFormation answers %d stacks, want 1", stack, len(out.Stacks))
 	}
-	p.status = string(out.Stacks[0].StackStatus)
-	outputs := map[string]string{}
+	status, outputs = string(out.Stacks[0].StackStatus), map[string]string{}
 	for _, o := range out.Stacks[0].Outputs {
 		outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 	}
-	for _, name := range []string{"FunctionName", "Mode", "FunctionUrls"} {
+	for _, name := range wanted {
 		if outputs[name] == "" {
-			return fmt.Errorf("the stack %s (%s) has no output %s: want the stack of a guardrail, as --stack names it, deployed with this version or a later one", stack, p.status, name)
+			return nil, "", fmt.Errorf("the stack %s (%s) has no output %s: want the stack of a guardrail, as --stack names it, deployed with this version or a later one", stack, status, name)
 		}
+	}
+	return outputs, status, nil
+}
+
+// read takes the outputs of the stack.
+func (p *plan) read(ctx context.Context, cfg aws.Config, stack string) error {
+	outputs, status, err := outputsOf(ctx, cfg, stack, "FunctionName", "Mode", "FunctionUrls")
+	if err != nil {
+		return err
 	}
 	if _, err := config.FromContext(map[string]any{"mode": outputs["Mode"], "functionUrls": outputs["FunctionUrls"]}); err != nil {
 		return fmt.Errorf("the outputs Mode and FunctionUrls of the stack %s: %w", stack, err)
 	}
-	p.function = outputs["FunctionName"]
+	p.function, p.status = outputs["FunctionName"], status
 	p.deployed = map[string]string{modeVariable: outputs["Mode"], urlsVariable: outputs["FunctionUrls"]}
 	return nil
 }
@@ -299,9 +320,9 @@ func (b *brake) calls(p *plan) {
 	}
 }
 
-// confirm asks once for all regions.
-func (b *brake) confirm(ctx context.Context, stdin io.Reader) error {
-	b.out.printf("Type yes to %s: ", b.verb)
+// confirm asks whether to do what the verb says.
+func confirm(ctx context.Context, out *page, stdin io.Reader, verb string) error {
+	out.printf("Type yes to %s: ", verb)
 	answer := make(chan string, 1)
 	go func() { // reading does not end with ctx
 		line, _ := bufio.NewReader(stdin).ReadString('\n')
@@ -313,9 +334,9 @@ func (b *brake) confirm(ctx context.Context, stdin io.Reader) error {
 			return nil
 		}
 	case <-ctx.Done():
-		b.out.printf("\n")
+		out.printf("\n")
 	}
-	b.out.printf("Nothing was changed.\n")
+	out.printf("Nothing was changed.\n")
 	return exitYes
 }
 
@@ -354,8 +375,9 @@ func (b *brake) notes(done []*plan) {
 	}
 }
 
-// explain adds what would be right to an error of AWS.
-func (b *brake) explain(err error, what string) error {
+// explain adds what would be right to an error of AWS; needs are the calls that
+// the credentials must be allowed.
+func (d *deployed) explain(err error, what, needs string) error {
 	if strings.Contains(err.Error(), "get credentials: ") { // the SDK has no type for it
 		return fmt.Errorf("%w; want credentials as for the AWS command line: sign in, or say --profile", err)
 	}
@@ -370,9 +392,9 @@ func (b *brake) explain(err error, what string) error {
 	hint := ""
 	switch code := api.ErrorCode(); {
 	case strings.HasPrefix(code, "AccessDenied"):
-		hint = "want credentials that may call cloudformation:DescribeStacks on the stack, and lambda:GetFunctionConfiguration and lambda:UpdateFunctionConfiguration on its function"
+		hint = "want credentials that may call " + needs
 	case code == "ResourceNotFoundException":
-		hint = "the stack names a function that is gone: deploy the stack " + b.stack + " again"
+		hint = "the stack names a function that is gone: deploy the stack " + d.stack + " again"
 	case code == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist"):
 		hint = "want the name and the region that the guardrail was deployed with: --stack, --region"
 	case strings.HasPrefix(code, "ExpiredToken"):

@@ -12,13 +12,13 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
-	"quamina.net/go/quamina"
 
 	"lambda-guardrail/internal/cloudtrail"
 	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/exposure"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/iampolicy"
+	"lambda-guardrail/internal/wire"
 )
 
 func newRehearse() *cobra.Command {
@@ -40,10 +40,17 @@ job. Times are from the delivery of an event to the end of the work on it. They 
 those of this machine: pauses for Lambda's eventual consistency are skipped, since
 the stand-in has none.
 
+With --serve nothing is played: the stand-in and the guardrail stay there until
+Ctrl-C, with an account of a dozen functions, some of them open, and hear of the
+calls that you make with the AWS command line, guardrail scan or guardrail drill, as
+they would by CloudTrail and EventBridge. No signature is checked, so that only an
+address of this machine is taken.
+
 Exit codes: 0 the rehearsal went well, whatever the events did; 1 the guardrail
 failed, or the story did not end as it should; 2 an input or a flag is bad, and
 nothing was played.`,
 		Example: `  guardrail rehearse
+  guardrail rehearse --serve 127.0.0.1:4599
   guardrail rehearse --mode audit
   guardrail rehearse --function-urls enforce --log rehearsal.log
   guardrail rehearse --format json event.json | jq .findings`,
@@ -52,10 +59,23 @@ nothing was played.`,
 	mode := choose(cmd, "mode", "audit reports public statements, enforce takes them out, too", "enforce", "audit")
 	urls := choose(cmd, "function-urls", "the same for statements that let in nobody but callers of the function URL", "audit", "enforce")
 	log := cmd.Flags().String("log", "", "write the function's log lines to `FILE`")
+	serve := cmd.Flags().String("serve", "", "keep the stand-in at `ADDRESS`, for calls of your own")
+	delay := cmd.Flags().Duration("delay", 2*time.Second, "with --serve: how long after a call its event comes")
 	cmd.RunE = func(cmd *cobra.Command, inputs []string) (err error) {
 		settings, err := config.FromContext(map[string]any{"mode": mode.value, "functionUrls": urls.value})
 		if err != nil {
 			return err
+		}
+		if *serve != "" {
+			if len(inputs) > 0 {
+				return fmt.Errorf("--serve plays no events, and %s is one: make the call instead", inputs[0])
+			}
+			if err := loopback(*serve); err != nil {
+				return err
+			}
+		}
+		if *delay < 0 {
+			return fmt.Errorf("--delay is %s: want a time from 0s", *delay)
 		}
 		r := newRehearsal()
 		r.config = settings
@@ -68,6 +88,14 @@ nothing was played.`,
 			r.log = file
 		}
 		defer r.close()
+		if *serve != "" {
+			s, err := newServed(settings, r.log, wire.Clock{})
+			if err != nil {
+				return err
+			}
+			s.delay = *delay
+			return s.run(cmd, *serve, format.value == "json")
+		}
 
 		var steps []step
 		if len(inputs) > 0 {
@@ -187,12 +215,9 @@ func (r *rehearsal) close() {
 
 // play plays every step, and says on stderr what went wrong.
 func (r *rehearsal) play(ctx context.Context, steps []step, show func(step, played), stderr io.Writer) error {
-	rule, err := quamina.New()
-	if err == nil {
-		err = rule.AddPattern("guarded", cloudtrail.Pattern())
-	}
+	rule, err := newRule()
 	if err != nil {
-		return fmt.Errorf("making the rule: %w", err)
+		return err
 	}
 	var result error
 	for _, s := range steps {
