@@ -19,15 +19,15 @@ type file struct {
 	text []byte
 }
 
-// build compiles the function of the module into dir. The binary is the same
+// build compiles a function of the module into dir. The binary is the same
 // wherever the module lies, and whatever system it is built on.
-func build(module, dir, goos, goarch string) (file, error) {
-	out := filepath.Join(dir, "bootstrap")
-	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", out, "./functions/respond")
+func build(module, function, dir, goos, goarch string) (file, error) {
+	out := filepath.Join(dir, function, "bootstrap")
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", out, "./functions/"+function)
 	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch, "GOARM64=v8.0", "GOFLAGS=", "GOEXPERIMENT=")
 	if log, err := cmd.CombinedOutput(); err != nil {
-		return file{}, fmt.Errorf("building functions/respond: %w\n%s", err, log)
+		return file{}, fmt.Errorf("building functions/%s: %w\n%s", function, err, log)
 	}
 	text, err := os.ReadFile(out)
 	return file{"bootstrap", 0o755, text}, err

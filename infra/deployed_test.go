@@ -100,17 +100,19 @@ func (d *deployed) call(function string, argument any) (any, bool) {
 
 // names are the properties that hold physical names, and the ARNs made from them.
 var names = map[string]struct{ property, arn string }{
-	"AWS::Lambda::Function":      {"FunctionName", "arn:%s:lambda:%s:%s:function:%s"},
-	"AWS::IAM::Role":             {"RoleName", "arn:%s:iam:%.0s:%s:role/%s"},
-	"AWS::SQS::Queue":            {"QueueName", "arn:%s:sqs:%s:%s:%s"},
-	"AWS::SNS::Topic":            {"TopicName", "arn:%s:sns:%s:%s:%s"},
-	"AWS::Events::Rule":          {"Name", "arn:%s:events:%s:%s:rule/%s"},
-	"AWS::Logs::LogGroup":        {"LogGroupName", "arn:%s:logs:%s:%s:log-group:%s:*"},
-	"AWS::CloudWatch::Alarm":     {"AlarmName", "arn:%s:cloudwatch:%s:%s:alarm:%s"},
-	"AWS::CloudWatch::Dashboard": {"DashboardName", "arn:%s:cloudwatch:%.0s:%s:dashboard/%s"},
-	"AWS::CloudTrail::Trail":     {"TrailName", "arn:%s:cloudtrail:%s:%s:trail/%s"},
-	"AWS::S3::Bucket":            {"BucketName", "arn:%s:s3:%.0s:%.0s:%s"},
-	"AWS::KMS::Key":              {"KeyId", "arn:%s:kms:%s:%s:key/%s"},
+	"AWS::Lambda::Function":            {"FunctionName", "arn:%s:lambda:%s:%s:function:%s"},
+	"AWS::IAM::Role":                   {"RoleName", "arn:%s:iam:%.0s:%s:role/%s"},
+	"AWS::SQS::Queue":                  {"QueueName", "arn:%s:sqs:%s:%s:%s"},
+	"AWS::SNS::Topic":                  {"TopicName", "arn:%s:sns:%s:%s:%s"},
+	"AWS::Events::Rule":                {"Name", "arn:%s:events:%s:%s:rule/%s"},
+	"AWS::Logs::LogGroup":              {"LogGroupName", "arn:%s:logs:%s:%s:log-group:%s:*"},
+	"AWS::CloudWatch::Alarm":           {"AlarmName", "arn:%s:cloudwatch:%s:%s:alarm:%s"},
+	"AWS::CloudWatch::Dashboard":       {"DashboardName", "arn:%s:cloudwatch:%.0s:%s:dashboard/%s"},
+	"AWS::CloudTrail::Trail":           {"TrailName", "arn:%s:cloudtrail:%s:%s:trail/%s"},
+	"AWS::S3::Bucket":                  {"BucketName", "arn:%s:s3:%.0s:%.0s:%s"},
+	"AWS::StepFunctions::StateMachine": {"StateMachineName", "arn:%s:states:%s:%s:stateMachine:%s"},
+	"AWS::Scheduler::Schedule":         {"Name", "arn:%s:scheduler:%s:%s:schedule/default/%s"},
+	"AWS::KMS::Key":                    {"KeyId", "arn:%s:kms:%s:%s:key/%s"},
 }
 
 // name is the physical one. Where the template gives none, CloudFormation makes
@@ -119,6 +121,9 @@ func (d *deployed) name(id string) string {
 	resource := d.template["Resources"].(object)[id].(object)
 	kind := resource["Type"].(string)
 	if kind == "AWS::KMS::Key" {
+		if strings.Contains(id, "Seen") {
+			return "5678cdef-12ab-34cd-56ef-1234567890ab"
+		}
 		return "1234abcd-12ab-34cd-56ef-1234567890ab"
 	}
 	properties, _ := resource["Properties"].(object)
@@ -143,9 +148,11 @@ func (d *deployed) ref(id string) string {
 		return account
 	case "AWS::StackName":
 		return d.stack
+	case "AWS::URLSuffix":
+		return "amazonaws.com"
 	}
 	switch d.template["Resources"].(object)[id].(object)["Type"] {
-	case "AWS::SNS::Topic":
+	case "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine":
 		return d.arn(id)
 	case "AWS::SQS::Queue":
 		return "https://sqs." + d.region + ".amazonaws.com/" + account + "/" + d.name(id)

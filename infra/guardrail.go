@@ -14,9 +14,10 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdadestinations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -34,8 +35,9 @@ const (
 
 // GuardrailProps are what a guardrail is made of.
 type GuardrailProps struct {
-	Config config.Config  // its OwnRole is filled in
-	Code   awslambda.Code // functions/respond for arm64, and the file of exemptions
+	Config config.Config // what only the stack knows is filled in
+	// The functions for arm64, each with the file of exemptions.
+	Respond, Sweep awslambda.Code
 }
 
 // Guardrail is one for the account and region of its stack. Config.Stack.Name
@@ -45,14 +47,21 @@ type Guardrail struct {
 	Rule                 awsevents.Rule
 	Function             awslambda.Function
 	Log                  awslogs.LogGroup
-	Topic                awssns.Topic
+	Topic                awssns.Topic // alarms and tamper messages
+	Findings             awssns.Topic
+	Sweep                awslambda.Function
+	Machine              awsstepfunctions.StateMachine
 	Dashboard            awscloudwatch.Dashboard
 
 	config      config.Config
 	stack       awscdk.Stack
 	key         awskms.Key
+	chat        awssns.Topic // nil without
 	undelivered awssqs.Queue // events that did not reach the function
 	failed      awssqs.Queue // events that the function gave up
+	seen        awss3.Bucket
+	seenKey     awskms.Key
+	scheduler   awsiam.Role // nil without a schedule
 }
 
 // NewGuardrail installs a guardrail.
@@ -64,8 +73,17 @@ func NewGuardrail(scope constructs.Construct, id string, props *GuardrailProps) 
 	}
 	g.undelivered = g.queue("Undelivered", "undelivered")
 	g.failed = g.queue("Failed", "failed")
-	g.addTopic()
-	g.addFunction(props.Code)
+	g.addTopics()
+	g.addChat()
+	g.addLog()
+	respond, sweep := g.role("RespondRole", "respond"), g.role("SweepRole", "sweep")
+	g.config.OwnRoles = []string{*respond.RoleArn(), *sweep.RoleArn()}
+	g.config.Topic = *g.Findings.TopicArn()
+	if g.chat != nil {
+		g.config.ChatTopic = *g.chat.TopicArn()
+	}
+	g.addFunction(respond, props.Respond)
+	g.addSweep(sweep, props.Sweep)
 	g.addRule()
 	g.addTamperRules()
 	g.addAlarms()
@@ -98,94 +116,75 @@ func (g *Guardrail) queue(id, part string) awssqs.Queue {
 	})
 }
 
-func (g *Guardrail) addTopic() {
+func (g *Guardrail) addTopics() {
 	g.key = awskms.NewKey(g.Construct, jsii.String("Key"), &awskms.KeyProps{
 		Description:       jsii.String("Messages of " + g.config.Stack.Name),
 		EnableKeyRotation: jsii.Bool(true),
 		PendingWindow:     awscdk.Duration_Days(jsii.Number(7)),
 		RemovalPolicy:     awscdk.RemovalPolicy_DESTROY, // a topic keeps nothing that would have to be decrypted later
 	})
-	g.Topic = awssns.NewTopic(g.Construct, jsii.String("Topic"), &awssns.TopicProps{
-		TopicName:   g.name("alerts"),
-		DisplayName: &g.config.Stack.Name,
-		MasterKey:   g.key,
-		EnforceSSL:  jsii.Bool(true),
-	})
-	alarms := map[string]any{
-		"StringEquals": map[string]any{"aws:SourceAccount": g.stack.Account()},
-		"ArnLike": map[string]any{"aws:SourceArn": g.stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("cloudwatch"), Resource: jsii.String("alarm"), ResourceName: g.name("*"),
-			ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
-		})},
-	}
-	for _, publisher := range []struct {
-		service    string
-		conditions map[string]any
-	}{
-		{"cloudwatch.amazonaws.com", alarms},
-		// EventBridge publishes without the keys that a condition could look at:
-		// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
-		{"events.amazonaws.com", nil},
-	} {
-		principals := &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(&publisher.service, nil)}
-		g.Topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Principals: principals,
-			Actions:    jsii.Strings("sns:Publish"),
-			Resources:  &[]*string{g.Topic.TopicArn()},
-			Conditions: &publisher.conditions,
-		}))
+	publishers := g.publishers()
+	for _, p := range publishers {
 		g.key.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Principals: principals,
+			Principals: p.principals(),
 			Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey*"),
 			Resources:  jsii.Strings("*"), // in a key's policy: the key
-			Conditions: &publisher.conditions,
+			Conditions: &p.conditions,
 		}), nil)
 	}
+	g.Topic = g.topic("Topic", "alerts", publishers...)
+	g.Findings = g.topic("Findings", "findings")
 	if g.config.Stack.Email != "" {
-		g.Topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(&g.config.Stack.Email, nil))
+		g.subscribe(g.config.Stack.Email)
 	}
 }
 
-func (g *Guardrail) addFunction(code awslambda.Code) {
+func (g *Guardrail) addLog() {
 	g.Log = awslogs.NewLogGroup(g.Construct, jsii.String("Log"), &awslogs.LogGroupProps{
 		// No name of its own: the log holds the only copy of what was removed, so it
 		// outlives the stack, and must not be in the way of the next one.
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
 	})
 	g.Log.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(g.config.Stack.LogRetentionDays))
-	role := g.role()
-	c := g.config
-	c.OwnRole = *role.RoleArn()
-	g.Function = awslambda.NewFunction(g.Construct, jsii.String("Respond"), &awslambda.FunctionProps{
-		FunctionName:                 g.name("respond"),
-		Description:                  jsii.String("Confirms, and in enforce reverts, public statements in the policies of Lambda functions"),
-		Code:                         code,
-		Handler:                      jsii.String("bootstrap"),
-		Runtime:                      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture:                 awslambda.Architecture_ARM_64(),
-		MemorySize:                   jsii.Number(memoryMB),
-		Timeout:                      awscdk.Duration_Seconds(jsii.Number(timeoutSeconds)),
-		Role:                         role,
-		Environment:                  environment(c),
-		ReservedConcurrentExecutions: reservation(c),
-		Tracing:                      awslambda.Tracing_ACTIVE,
-		LogGroup:                     g.Log,
-		LoggingFormat:                awslambda.LoggingFormat_JSON,
-		ApplicationLogLevelV2:        awslambda.ApplicationLogLevel_INFO,
-		SystemLogLevelV2:             awslambda.SystemLogLevel_WARN, // three lines less for each event
-		// Lambda itself keeps an event that it throttles for as long as this.
-		MaxEventAge:   awscdk.Duration_Hours(jsii.Number(6)),
-		RetryAttempts: jsii.Number(2),
-		OnFailure:     awslambdadestinations.NewSqsDestination(g.failed),
-	})
+}
+
+// function returns what both functions have in common.
+func (g *Guardrail) function(part string, role awsiam.Role, code awslambda.Code) *awslambda.FunctionProps {
+	return &awslambda.FunctionProps{
+		FunctionName:          g.name(part),
+		Code:                  code,
+		Handler:               jsii.String("bootstrap"),
+		Runtime:               awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture:          awslambda.Architecture_ARM_64(),
+		MemorySize:            jsii.Number(memoryMB),
+		Role:                  role,
+		Environment:           environment(g.config),
+		Tracing:               awslambda.Tracing_ACTIVE,
+		LogGroup:              g.Log,
+		LoggingFormat:         awslambda.LoggingFormat_JSON,
+		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_INFO,
+		SystemLogLevelV2:      awslambda.SystemLogLevel_WARN, // three lines less for each event
+	}
+}
+
+func (g *Guardrail) addFunction(role awsiam.Role, code awslambda.Code) {
+	props := g.function("respond", role, code)
+	props.Description = jsii.String("Confirms, and in enforce reverts, public statements in the policies of Lambda functions")
+	props.Timeout = awscdk.Duration_Seconds(jsii.Number(timeoutSeconds))
+	props.ReservedConcurrentExecutions = reservation(g.config)
+	// Lambda itself keeps an event that it throttles for as long as this.
+	props.MaxEventAge = awscdk.Duration_Hours(jsii.Number(6))
+	props.RetryAttempts = jsii.Number(2)
+	props.OnFailure = awslambdadestinations.NewSqsDestination(g.failed)
+	g.Function = awslambda.NewFunction(g.Construct, jsii.String("Respond"), props)
 }
 
 // role may do what the mode needs, and never to the guardrail's own functions:
 // its mistakes cannot unguard it, and whoever opens it needs a person to close it.
-func (g *Guardrail) role() awsiam.Role {
-	role := awsiam.NewRole(g.Construct, jsii.String("RespondRole"), &awsiam.RoleProps{
-		RoleName:    g.name("respond-" + *g.stack.Region()), // roles are global
-		Description: jsii.String("Of the function of " + g.config.Stack.Name + ", mode " + g.config.Mode.String()),
+func (g *Guardrail) role(id, part string) awsiam.Role {
+	role := awsiam.NewRole(g.Construct, &id, &awsiam.RoleProps{
+		RoleName:    g.name(part + "-" + *g.stack.Region()), // roles are global
+		Description: jsii.String("Of a function of " + g.config.Stack.Name + ", mode " + g.config.Mode.String()),
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})
 	reads, all := config.Actions(guard.Audit), config.Actions(guard.Enforce)
@@ -201,6 +200,7 @@ func (g *Guardrail) role() awsiam.Role {
 		Actions:   jsii.Strings(writes...),
 		Resources: g.functions(*g.name("*")),
 	}))
+	g.grantSinks(role)
 	g.Log.GrantWrite(role)
 	return role
 }

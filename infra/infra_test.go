@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// fixture stands for the function.
+// fixture stands for the functions.
 const fixture = "testdata/asset"
 
 type object = map[string]any
@@ -72,7 +72,7 @@ func newStacks(t *testing.T, app awscdk.App) []awscdk.Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewStacks(app, c, fixture)
+	return NewStacks(app, c, fixture, fixture)
 }
 
 // synthesize returns the template of the one stack that the context makes.

@@ -1,5 +1,5 @@
 // Infra is the CDK app: it turns the settings in cdk.json into a stack for each
-// region, with the function built and packed. It does not know what a public
+// region, with the functions built and packed. It does not know what a public
 // statement is: rule, environment and permissions are made from what cloudtrail
 // and config say.
 package main
@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -64,15 +65,18 @@ func synth(now time.Time) error {
 		return err
 	}
 	defer os.RemoveAll(dir) // cdk.out has a copy
-	bootstrap, err := build(".", dir, "linux", "arm64")
-	if err != nil {
-		return err
+	assets := map[string]string{}
+	for _, function := range []string{"respond", "sweep"} {
+		bootstrap, err := build(".", function, dir, "linux", "arm64")
+		if err != nil {
+			return err
+		}
+		assets[function] = filepath.Join(dir, function+".zip")
+		if err := pack(assets[function], append(slices.Clip(files), bootstrap)); err != nil {
+			return err
+		}
 	}
-	asset := filepath.Join(dir, "respond.zip")
-	if err := pack(asset, append(files, bootstrap)); err != nil {
-		return err
-	}
-	for _, stack := range NewStacks(app, c, asset) {
+	for _, stack := range NewStacks(app, c, assets["respond"], assets["sweep"]) {
 		for _, w := range warnings {
 			awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("lambda-guardrail:exemptions"), &w)
 		}

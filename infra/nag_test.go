@@ -17,9 +17,15 @@ import (
 var accepted = map[string]string{
 	"Undelivered SQS3": "it is a dead-letter queue, of a rule",
 	"Failed SQS3":      "it is a dead-letter queue, of a function",
-	"RespondRole/DefaultPolicy IAM5[functions]": "any function may be opened, so any must be read, and in enforce reverted; none of the guardrail's own",
-	"RespondRole/DefaultPolicy IAM5[*]":         "X-Ray's write actions know no resources",
-	"TrailBucket S1":                            "access to the bucket is in the trail that it holds, and a second bucket would need a third",
+	"RespondRole/DefaultPolicy IAM5[functions]":                   "any function may be opened, so any must be read, and in enforce reverted; none of the guardrail's own",
+	"RespondRole/DefaultPolicy IAM5[*]":                           "X-Ray's write actions know no resources",
+	"SweepRole/DefaultPolicy IAM5[functions]":                     "every policy is to be looked at",
+	"SweepRole/DefaultPolicy IAM5[*]":                             "neither X-Ray's write actions nor ListFunctions know resources",
+	"SweepRole/DefaultPolicy IAM5[<GuardrailSeen339624B4.Arn>/*]": "the bucket is the sweep's alone",
+	"MachineRole/DefaultPolicy IAM5[*]":                           "X-Ray's write actions know no resources",
+	"Machine SF1":                                                 "the log of the sweep says what was done, and Step Functions keeps the history for 90 days",
+	"Seen S1":                                                     "whoever writes there without the key changes nothing but how long the next sweep takes",
+	"TrailBucket S1":                                              "access to the bucket is in the trail that it holds, and a second bucket would need a third",
 }
 
 var (

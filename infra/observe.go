@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
-	"lambda-guardrail/internal/exposure"
+	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
 )
 
@@ -23,12 +23,16 @@ const burst = 5
 // published are the outcomes of a finding that somebody ought to look at.
 var published = [...]guard.Outcome{guard.Audited, guard.Reverted, guard.AlreadyGone, guard.Failed}
 
+// apiErrors are the metrics of attempts that failed.
+var apiErrors = [...]string{"APIErrorsThrottled", "APIErrorsDenied", "APIErrorsConflict", "APIErrorsFailed"}
+
 type alarm struct {
 	id, name string
 	why      string
 	metric   awscloudwatch.IMetric
 	from     float64 // raised from this value on
 	times    float64 // in a row
+	silence  bool    // raised where there is no value instead
 }
 
 func (g *Guardrail) alarms() []alarm {
@@ -37,51 +41,75 @@ func (g *Guardrail) alarms() []alarm {
 	sum := func(period awscdk.Duration) *awscloudwatch.MetricOptions {
 		return &awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: period}
 	}
-	return []alarm{
-		{"PublicAlarm", "public-findings", "A statement lets strangers in, or did. The log says which, and what was done.", g.publicFindings(minutes), 1, 1},
-		{"ReviewAlarm", "needs-review", "A statement may let strangers in, and only a person can tell. The log says why.", findings(guard.NeedsReview, minutes), 1, 1},
-		{"BurstAlarm", "reverts-in-a-burst", "Many reverts in an hour: somebody fights the guardrail, or a deployment does. Fix the template, or write an exemption.", findings(guard.Reverted, hour), burst, 1},
-		{"ErrorsAlarm", "errors", "The function gave up on an event, and will be called again. Its log says why.", g.Function.MetricErrors(sum(minutes)), 1, 1},
-		{"ThrottlesAlarm", "throttles", "Events have been waiting for a quarter of an hour. Raise reservedConcurrency, or the account's quota.", g.Function.MetricThrottles(sum(minutes)), 1, 3},
-		{"UndeliveredAlarm", "undelivered", "Events did not reach the function: look at its resource policy, and send them again.", depth(g.undelivered, minutes), 1, 1},
-		{"FailedAlarm", "failed", "The function gave events up for good: the queue says which and why. Their policies are unjudged.", depth(g.failed, minutes), 1, 1},
+	alarms := []alarm{
+		{"PublicAlarm", "public-findings", "A statement lets strangers in, or did. The log says which, and what was done.", publicFindings(minutes), 1, 1, false},
+		{"ReviewAlarm", "needs-review", "A statement may let strangers in, and only a person can tell. The log says why.", findings(guard.NeedsReview, minutes), 1, 1, false},
+		{"BurstAlarm", "reverts-in-a-burst", "Many reverts in an hour: somebody fights the guardrail, or a deployment does. Fix the template, or write an exemption.", findings(guard.Reverted, hour), burst, 1, false},
+		{"ErrorsAlarm", "errors", "The function gave up on an event, and will be called again. Its log says why.", g.Function.MetricErrors(sum(minutes)), 1, 1, false},
+		{"ThrottlesAlarm", "throttles", "Events have been waiting for a quarter of an hour. Raise reservedConcurrency, or the account's quota.", g.Function.MetricThrottles(sum(minutes)), 1, 3, false},
+		{"UndeliveredAlarm", "undelivered", "Events did not reach the function: look at its resource policy, and send them again.", depth(g.undelivered, minutes), 1, 1, false},
+		{"FailedAlarm", "failed", "The function gave events up for good: the queue says which and why. Their policies are unjudged.", depth(g.failed, minutes), 1, 1, false},
+		{"SweepFailedAlarm", "sweep-failed", "A run of the sweep failed or was given up after a week. The history of the state machine says why.", g.failedRuns(hour), 1, 1, false},
 	}
+	if days := g.heartbeatDays(); days > 0 {
+		alarms = append(alarms, alarm{"HeartbeatAlarm", "sweep-heartbeat", "No sweep has ended for days: what no event tells is not found. Look at the schedules and the state machine.",
+			metric("SweepHeartbeat", "Sum", awscdk.Duration_Days(jsii.Number(1)), nil), 1, days, true})
+	}
+	return alarms
+}
+
+// heartbeatDays is how long there may be no heartbeat, 0 without a schedule. In a
+// large account a full run takes days, during which no other begins; CloudWatch
+// looks back a week at the most.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+func (g *Guardrail) heartbeatDays() float64 {
+	switch stack := g.config.Stack; {
+	case stack.SweepSchedule != config.Off:
+		return 4
+	case stack.FullSweepSchedule != config.Off:
+		return 7
+	}
+	return 0
+}
+
+// failedRuns counts those that failed and those that were given up.
+func (g *Guardrail) failedRuns(over awscdk.Duration) awscloudwatch.IMetric {
+	sum := &awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: over}
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Label: jsii.String("failed runs"), Expression: jsii.String("SUM(METRICS())"), Period: over,
+		UsingMetrics: &map[string]awscloudwatch.IMetric{"failed": g.Machine.MetricFailed(sum), "late": g.Machine.MetricTimedOut(sum)},
+	})
 }
 
 func (g *Guardrail) addAlarms() {
 	action := awscloudwatchactions.NewSnsAction(g.Topic)
 	for _, a := range g.alarms() {
+		compare, missing := awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD, awscloudwatch.TreatMissingData_NOT_BREACHING
+		if a.silence {
+			compare, missing = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD, awscloudwatch.TreatMissingData_BREACHING
+		}
 		awscloudwatch.NewAlarm(g.Construct, &a.id, &awscloudwatch.AlarmProps{
 			AlarmName:          g.name(a.name),
 			AlarmDescription:   &a.why,
 			Metric:             a.metric,
 			Threshold:          &a.from,
 			EvaluationPeriods:  &a.times,
-			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-			TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+			ComparisonOperator: compare,
+			TreatMissingData:   missing,
 		}).AddAlarmAction(action)
 	}
 }
 
-// findings returns the number of those with an outcome, whatever their level.
+// findings returns the number of those with an outcome that let strangers in, or may.
 func findings(outcome guard.Outcome, over awscdk.Duration) awscloudwatch.IMetric {
 	return metric("Findings", "Sum", over, map[string]string{"Outcome": outcome.String()})
 }
 
-// publicFindings returns the number of public statements that no exemption
-// covers. A guardrail that is paused reports in another mode than its own.
-func (g *Guardrail) publicFindings(over awscdk.Duration) awscloudwatch.IMetric {
-	modes := []guard.Mode{guard.Audit}
-	if g.config.Mode == guard.Enforce {
-		modes = append(modes, guard.Enforce)
-	}
+// publicFindings returns the number of public statements that no exemption covers.
+func publicFindings(over awscdk.Duration) awscloudwatch.IMetric {
 	using := map[string]awscloudwatch.IMetric{}
-	for _, mode := range modes {
-		for _, outcome := range published {
-			using[fmt.Sprintf("m%d", len(using))] = metric("Findings", "Sum", over, map[string]string{
-				"Outcome": outcome.String(), "ExposureLevel": exposure.Public.String(), "Mode": mode.String(),
-			})
-		}
+	for i, outcome := range published {
+		using[fmt.Sprintf("m%d", i)] = findings(outcome, over)
 	}
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 		Label: jsii.String("public statements"), Expression: jsii.String("SUM(METRICS())"), UsingMetrics: &using, Period: over,
@@ -104,7 +132,7 @@ func depth(queue awssqs.Queue, over awscdk.Duration) awscloudwatch.IMetric {
 
 // latestFindings reads the lines of the function's log.
 var latestFindings = []string{
-	`fields @timestamp, Outcome, ExposureLevel, finding.resource.arn, finding.sid, finding.call, finding.actor.arn, finding.actor.source`,
+	`fields @timestamp, finding.severity, Outcome, ExposureLevel, finding.resource.arn, finding.sid, finding.call, finding.actor.arn, finding.actor.source`,
 	`filter msg = "finding"`,
 	`sort @timestamp desc`,
 	`limit 50`,
@@ -113,14 +141,13 @@ var latestFindings = []string{
 func (g *Guardrail) addDashboard() {
 	minutes := awscdk.Duration_Minutes(jsii.Number(5))
 	sum := &awscloudwatch.MetricOptions{Statistic: jsii.String("Sum"), Period: minutes}
-	search := func(metric, dimensions, statistic string) awscloudwatch.IMetric {
-		return awscloudwatch.NewSearchExpression(&awscloudwatch.SearchExpressionProps{
-			Expression: jsii.String(fmt.Sprintf(`SEARCH('{%s,%s} MetricName="%s"', '%s', 300)`, namespace, dimensions, metric, statistic)),
-			Period:     minutes,
-			Label:      jsii.String(""), // those of the metrics will do
-		})
+	var byOutcome, errors []awscloudwatch.IMetric
+	for _, outcome := range append([]guard.Outcome{guard.NeedsReview, guard.Exempt}, published[:]...) {
+		byOutcome = append(byOutcome, findings(outcome, minutes))
 	}
-	closed := map[string]string{"Outcome": guard.Reverted.String()}
+	for _, name := range apiErrors {
+		errors = append(errors, metric(name, "Sum", minutes, nil))
+	}
 	graph := func(title string, lines ...awscloudwatch.IMetric) awscloudwatch.IWidget {
 		return awscloudwatch.NewGraphWidget(&awscloudwatch.GraphWidgetProps{
 			Title: &title, Left: &lines, Width: jsii.Number(12), LeftYAxis: &awscloudwatch.YAxisProps{Min: jsii.Number(0), ShowUnits: jsii.Bool(false)},
@@ -131,18 +158,24 @@ func (g *Guardrail) addDashboard() {
 		DefaultInterval: awscdk.Duration_Days(jsii.Number(7)),
 		Widgets: &[]*[]awscloudwatch.IWidget{
 			{
-				graph("Findings by outcome, level and mode", search("Findings", "Outcome,ExposureLevel,Mode", "Sum")),
+				graph("Findings by outcome", byOutcome...),
 				graph("Seconds from the call to the verified revert",
-					metric("SecondsOpen", "p50", minutes, closed), metric("SecondsOpen", "Maximum", minutes, closed)),
+					metric("SecondsOpen", "p50", minutes, nil), metric("SecondsOpen", "Maximum", minutes, nil)),
 			},
 			{
 				graph("Errors of the function, reverts that failed, throttles",
 					g.Function.MetricErrors(sum), findings(guard.Failed, minutes), g.Function.MetricThrottles(sum)),
-				graph("Calls to the Lambda API by outcome", search("APICalls", "Outcome", "Sum")),
+				graph("Attempts that the Lambda API answered with an error", errors...),
 			},
 			{
 				graph("Dead letters: events undelivered, events given up", depth(g.undelivered, minutes), depth(g.failed, minutes)),
 				graph("Events", g.Function.MetricInvocations(sum)),
+			},
+			{
+				graph("Sweep: runs that were started, ended, failed or given up",
+					g.Machine.MetricStarted(sum), g.Machine.MetricSucceeded(sum), g.Machine.MetricFailed(sum), g.Machine.MetricTimedOut(sum)),
+				graph("Sweep: heartbeat, errors of the function",
+					metric("SweepHeartbeat", "Sum", minutes, nil), g.Sweep.MetricErrors(sum)),
 			},
 			{awscloudwatch.NewLogQueryWidget(&awscloudwatch.LogQueryWidgetProps{
 				Title: jsii.String("Latest findings"), LogGroupNames: &[]*string{g.Log.LogGroupName()},

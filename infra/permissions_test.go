@@ -16,9 +16,9 @@ import (
 	"lambda-guardrail/internal/guard"
 )
 
-// statements are those of the function's role, from every policy that the
-// template gives it.
-func statements(t *testing.T, d *deployed) []any {
+// statements are those of a role, from every policy that the template gives it. The
+// role is named by how its logical ID begins, "RespondRole".
+func statements(t *testing.T, d *deployed, role string) []any {
 	t.Helper()
 	for _, id := range d.all("AWS::IAM::Role") {
 		p := d.resources[id]["Properties"].(object)
@@ -26,10 +26,14 @@ func statements(t *testing.T, d *deployed) []any {
 			t.Errorf("%s has policies beside the one that is looked at", id)
 		}
 	}
-	if roles, policies := d.all("AWS::IAM::Role"), d.all("AWS::IAM::Policy"); len(roles) != 1 || len(policies) != 1 {
-		t.Fatalf("roles %q, policies %q: want one each", roles, policies)
+	if roles, policies := d.all("AWS::IAM::Role"), d.all("AWS::IAM::Policy"); len(roles) != 4 || len(policies) != 4 {
+		t.Fatalf("roles %q, policies %q: want four each", roles, policies)
 	}
-	return property(d.resources[d.all("AWS::IAM::Policy")[0]], "Properties.PolicyDocument.Statement").([]any)
+	policy := d.resources[find(t, d, "AWS::IAM::Policy", role+"DefaultPolicy")]
+	if attached := property(policy, "Properties.Roles"); !cmp.Equal(attached, any([]any{d.name(find(t, d, "AWS::IAM::Role", role))})) {
+		t.Fatalf("the policy of %s is attached to %v", role, attached)
+	}
+	return property(policy, "Properties.PolicyDocument.Statement").([]any)
 }
 
 // textList reads what IAM lets be a text or a list of them.
@@ -80,61 +84,103 @@ func like(pattern, s string) bool {
 	return false
 }
 
-func TestTheRoleHasWhatTheModeNeedsAndNothingElse(t *testing.T) {
+// listed writes statements as one line for each effect, action and resource.
+func listed(t *testing.T, statements []any) []string {
+	t.Helper()
+	var all []string
+	for _, s := range statements {
+		if property(s, "NotAction") != nil || property(s, "NotResource") != nil {
+			t.Errorf("a statement says what it is not about: %v", s)
+		}
+		for _, action := range textList(property(s, "Action")) {
+			for _, resource := range textList(property(s, "Resource")) {
+				all = append(all, property(s, "Effect").(string)+" "+action+" on "+resource)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestTheRolesHaveWhatTheModeNeedsAndNothingElse(t *testing.T) {
 	const (
 		functions = " on arn:aws:lambda:eu-central-1:111122223333:function:"
 		queue     = " on arn:aws:sqs:eu-central-1:111122223333:lambda-guardrail-failed"
+		topic     = " on arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-findings"
+		topicKey  = " on arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+		seenKey   = " on arn:aws:kms:eu-central-1:111122223333:key/5678cdef-12ab-34cd-56ef-1234567890ab"
+		chat      = "Allow sns:Publish on arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-chat"
+		hub       = "Allow securityhub:BatchImportFindings on arn:aws:securityhub:eu-central-1:111122223333:product/111122223333/default"
+		bus       = "Allow events:PutEvents on arn:aws:events:eu-central-1:111122223333:event-bus/security"
+		afar      = "Allow events:PutEvents on arn:aws:events:eu-west-1:444455556666:event-bus/central"
 	)
 	for name, test := range map[string]struct {
 		context object
 		mode    guard.Mode
+		more    []string
 	}{
-		"audit":                        {object{"mode": "audit"}, guard.Audit},
-		"audit, whatever else is set":  {object{"trail": "create", "email": "oncall@example.com", "reservedConcurrency": "9", "trustedAccounts": account}, guard.Audit},
-		"enforce":                      {object{"mode": "enforce"}, guard.Enforce},
-		"enforce, for function URLs":   {object{"mode": "enforce", "functionUrls": "enforce"}, guard.Enforce},
-		"enforce, in a region's words": {object{"regions": "eu-central-1:enforce"}, guard.Enforce},
+		"audit":                        {object{"mode": "audit"}, guard.Audit, nil},
+		"audit, whatever else is set":  {object{"trail": "create", "email": "oncall@example.com", "reservedConcurrency": "9", "trustedAccounts": account}, guard.Audit, nil},
+		"enforce":                      {object{"mode": "enforce"}, guard.Enforce, nil},
+		"enforce, for function URLs":   {object{"mode": "enforce", "functionUrls": "enforce"}, guard.Enforce, nil},
+		"enforce, in a region's words": {object{"regions": "eu-central-1:enforce"}, guard.Enforce, nil},
+		"every sink":                   {object{"chat": "on", "securityHub": "on", "eventBus": "security"}, guard.Audit, []string{chat, hub, bus}},
+		"a bus of another account":     {object{"eventBus": "arn:aws:events:eu-west-1:444455556666:event-bus/central"}, guard.Audit, []string{afar}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := deploy(t, synthesize(t, test.context), frankfurt)
 			log := " on " + d.arn(d.all("AWS::Logs::LogGroup")[0])
-			want := []string{
+			common := append([]string{
 				"Allow logs:CreateLogStream" + log, "Allow logs:PutLogEvents" + log,
-				"Allow sqs:SendMessage" + queue, "Allow sqs:GetQueueAttributes" + queue, "Allow sqs:GetQueueUrl" + queue,
+				"Allow sns:Publish" + topic, "Allow kms:Decrypt" + topicKey, "Allow kms:GenerateDataKey" + topicKey,
 				"Allow xray:PutTraceSegments on *", "Allow xray:PutTelemetryRecords on *", // X-Ray knows no resources
-			}
+			}, test.more...)
 			for _, action := range config.Actions(test.mode) {
-				want = append(want, "Allow "+action+functions+"*")
+				common = append(common, "Allow "+action+functions+"*")
 			}
 			for _, action := range config.Actions(guard.Enforce) {
 				if !slices.Contains(config.Actions(guard.Audit), action) {
-					want = append(want, "Deny "+action+functions+"lambda-guardrail-*")
+					common = append(common, "Deny "+action+functions+"lambda-guardrail-*")
 				}
 			}
-			var got []string
-			for _, s := range statements(t, d) {
-				if property(s, "NotAction") != nil || property(s, "NotResource") != nil {
-					t.Errorf("a statement says what it is not about: %v", s)
+			objects := " on " + d.arn(find(t, d, "AWS::S3::Bucket", "Seen")) + "/*"
+			for role, own := range map[string][]string{
+				"RespondRole": {"Allow sqs:SendMessage" + queue, "Allow sqs:GetQueueAttributes" + queue, "Allow sqs:GetQueueUrl" + queue},
+				"SweepRole": {
+					"Allow lambda:ListFunctions on *", "Allow lambda:ListAliases on *", "Allow s3:GetObject" + objects, "Allow s3:PutObject" + objects,
+					"Allow kms:Decrypt" + seenKey, "Allow kms:GenerateDataKey" + seenKey,
+				},
+			} {
+				want := append(own, common...)
+				slices.Sort(want)
+				if diff := cmp.Diff(want, listed(t, statements(t, d, role))); diff != "" {
+					t.Errorf("%s: %s", role, diff)
 				}
-				for _, action := range textList(property(s, "Action")) {
-					for _, resource := range textList(property(s, "Resource")) {
-						got = append(got, property(s, "Effect").(string)+" "+action+" on "+resource)
-					}
-				}
-			}
-			slices.Sort(want)
-			slices.Sort(got)
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestTheStateMachineAndItsSchedulesMayDoOneThingEach(t *testing.T) {
+	d := deploy(t, synthesize(t, nil), frankfurt)
+	const machine = " on arn:aws:states:eu-central-1:111122223333:stateMachine:lambda-guardrail-sweep"
+	for role, want := range map[string][]string{
+		"MachineRole": {
+			"Allow lambda:InvokeFunction on arn:aws:lambda:eu-central-1:111122223333:function:lambda-guardrail-sweep", "Allow states:ListExecutions" + machine,
+			"Allow xray:GetSamplingRules on *", "Allow xray:GetSamplingTargets on *", "Allow xray:PutTelemetryRecords on *", "Allow xray:PutTraceSegments on *",
+		},
+		"ScheduleRole": {"Allow sqs:SendMessage on arn:aws:sqs:eu-central-1:111122223333:lambda-guardrail-undelivered", "Allow states:StartExecution" + machine},
+	} {
+		if diff := cmp.Diff(want, listed(t, statements(t, d, role))); diff != "" {
+			t.Errorf("%s: %s", role, diff)
+		}
 	}
 }
 
 func TestWhatTheRoleCanDo(t *testing.T) {
 	roles := map[string][]any{}
 	for _, mode := range []string{"audit", "enforce"} {
-		roles[mode] = statements(t, deploy(t, synthesize(t, object{"mode": mode}), virginia))
+		roles[mode] = statements(t, deploy(t, synthesize(t, object{"mode": mode}), virginia), "RespondRole")
 	}
 	const here = "arn:aws:lambda:us-east-1:111122223333:function:"
 	for _, test := range []struct {
@@ -156,8 +202,13 @@ func TestWhatTheRoleCanDo(t *testing.T) {
 		{"lambda:InvokeFunction", here + "orders", false, false},
 		{"lambda:UpdateFunctionCode", here + "orders", false, false},
 		{"lambda:GetFunction", here + "orders", false, false},
+		{"lambda:GetFunctionConfiguration", here + "orders", true, true},
+		{"lambda:GetFunctionUrlConfig", here + "orders:live", true, true},
+		{"lambda:ListFunctions", "*", false, false},
 		{"iam:PassRole", "arn:aws:iam::111122223333:role/lambda-guardrail-respond-us-east-1", false, false},
 		{"sns:Publish", "arn:aws:sns:us-east-1:111122223333:lambda-guardrail-alerts", false, false},
+		{"sns:Publish", "arn:aws:sns:us-east-1:111122223333:lambda-guardrail-findings", true, true},
+		{"kms:Decrypt", "arn:aws:kms:us-east-1:111122223333:key/5678cdef-12ab-34cd-56ef-1234567890ab", false, false},
 		{"sqs:SendMessage", "arn:aws:sqs:us-east-1:111122223333:lambda-guardrail-failed", true, true},
 		{"sqs:ReceiveMessage", "arn:aws:sqs:us-east-1:111122223333:lambda-guardrail-failed", false, false},
 	} {
@@ -183,7 +234,7 @@ func TestTheActionsAreTheOperationsThatTheCodeCalls(t *testing.T) {
 			want["lambda:"+name] = true
 		}
 	}
-	got := config.Actions(guard.Enforce)
+	got := append(config.Actions(guard.Enforce), config.SweepActions()...)
 	slices.Sort(got)
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), got); diff != "" {
 		t.Error(diff)

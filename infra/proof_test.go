@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +35,7 @@ func TestWhatIsSynthesizedWorks(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	root := t.TempDir()
-	binary, err := build("..", root, runtime.GOOS, runtime.GOARCH)
+	binary, err := build("..", "respond", root, runtime.GOOS, runtime.GOARCH)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,8 +52,8 @@ func TestWhatIsSynthesizedWorks(t *testing.T) {
 		left  string
 		calls []string
 	}{
-		"audit":   {policy(neighbour + "," + backdoor), []string{"GetPolicy"}},
-		"enforce": {policy(neighbour), []string{"GetPolicy", "RemovePermission", "GetPolicy"}},
+		"audit":   {policy(neighbour + "," + backdoor), []string{"GetPolicy", "GetFunctionConfiguration"}},
+		"enforce": {policy(neighbour), []string{"GetPolicy", "RemovePermission", "GetPolicy", "GetFunctionConfiguration"}},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			d := deploy(t, synthesize(t, object{"mode": mode}), frankfurt)
@@ -66,11 +70,17 @@ func TestWhatIsSynthesizedWorks(t *testing.T) {
 			defer stop()
 
 			p := d.resources[find(t, d, "AWS::Lambda::Function", "Respond")]["Properties"]
-			environ := append(runtimetest.Environ(property(p, "FunctionName").(string), d.region, root), "AWS_ENDPOINT_URL="+url)
+			var published atomic.Int32
+			topics := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				published.Add(1)
+				io.WriteString(w, `<PublishResponse><PublishResult><MessageId>m-1</MessageId></PublishResult></PublishResponse>`)
+			}))
+			defer topics.Close()
+			environ := append(runtimetest.Environ(property(p, "FunctionName").(string), d.region, root), "AWS_ENDPOINT_URL="+url, "AWS_ENDPOINT_URL_SNS="+topics.URL)
 			for name, value := range property(p, "Environment.Variables").(object) {
 				environ = append(environ, name+"="+value.(string))
 			}
-			function, err := runtimetest.Start(filepath.Join(root, binary.name), environ)
+			function, err := runtimetest.Start(filepath.Join(root, "respond", binary.name), environ)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,6 +89,9 @@ func TestWhatIsSynthesizedWorks(t *testing.T) {
 			if err != nil || reply.Failed {
 				t.Fatalf("%v: %s\n%s", err, reply.Payload, function.Log())
 			}
+			if n := published.Load(); n != 1 {
+				t.Errorf("%d findings were published", n)
+			}
 			if got := account.Policy("orders"); got != test.left {
 				t.Errorf("the policy is %s, want %s", got, test.left)
 			}
@@ -86,7 +99,7 @@ func TestWhatIsSynthesizedWorks(t *testing.T) {
 			var calls []string
 			for _, call := range account.Calls() {
 				calls = append(calls, call.Operation)
-				if !can(statements(t, d), "lambda:"+call.Operation, "arn:aws:lambda:eu-central-1:111122223333:function:orders") {
+				if !can(statements(t, d, "RespondRole"), "lambda:"+call.Operation, "arn:aws:lambda:eu-central-1:111122223333:function:orders") {
 					t.Errorf("the role does not allow %s", call.Operation)
 				}
 			}

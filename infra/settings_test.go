@@ -35,7 +35,7 @@ func TestAWrongContextIsAnErrorThatNamesKeyAndLegalValues(t *testing.T) {
 		{"a reservation that is none", object{"reservedConcurrency": "many"}, `reservedConcurrency is "many": want a whole number up to 1000; 0 reserves none`},
 		{"a retention that there is not", object{"logRetentionDays": "2"}, `logRetentionDays is "2": want a number of days that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653`},
 		{"a name that is none", object{"name": "My Guardrail"}, `name is "My Guardrail": want at most 32 lower-case letters, digits and hyphens, a letter first`},
-		{"a key that there is not", object{"moed": "enforce"}, `moed is "enforce": there is no such setting; want one of mode, functionUrls, trustedAccounts, trustedOrgs, exemptions, regions, email, trail, reservedConcurrency, logRetentionDays, name`},
+		{"a key that there is not", object{"moed": "enforce"}, `moed is "enforce": there is no such setting; want one of mode, functionUrls, trustedAccounts, trustedOrgs, exemptions, securityHub, eventBus, maxReverts, quotaShare, sweepSchedule, fullSweepSchedule, chat, regions, email, trail, reservedConcurrency, logRetentionDays, name`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := settings(newApp(t, test.context))
@@ -142,11 +142,11 @@ func TestTheBinaryDoesNotDependOnItsDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	here, err := build("..", t.TempDir(), "linux", "arm64")
+	here, err := build("..", "respond", t.TempDir(), "linux", "arm64")
 	if err != nil {
 		t.Fatal(err)
 	}
-	there, err := build(clone, t.TempDir(), "linux", "arm64")
+	there, err := build(clone, "respond", t.TempDir(), "linux", "arm64")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,21 +190,23 @@ func TestSynth(t *testing.T) {
 	t.Logf("synth took %.1f s", time.Since(began).Seconds())
 
 	assets, err := filepath.Glob(filepath.Join(out, "asset.*.zip"))
-	if err != nil || len(assets) != 1 {
-		t.Fatalf("assets %q, want one zip", assets)
+	if err != nil || len(assets) != 2 {
+		t.Fatalf("assets %q, want a zip for each function", assets)
 	}
-	asset := read(t, assets[0])
-	if mb := float64(len(asset)) / 1e6; mb > 4.5 {
-		t.Errorf("the asset has %.1f MB, want at most 4.5", mb)
+	for _, name := range assets {
+		asset := read(t, name)
+		if mb := float64(len(asset)) / 1e6; mb > 6 {
+			t.Errorf("the asset has %.1f MB, want at most 6", mb)
+		}
+		z, err := zip.NewReader(bytes.NewReader(asset), int64(len(asset)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(z.File) != 1 || z.File[0].Name != "bootstrap" || z.File[0].Mode() != 0o755 {
+			t.Fatalf("the asset holds %v, want an executable bootstrap", z.File)
+		}
+		isARM64(t, []byte(unzip(t, z.File[0])))
 	}
-	z, err := zip.NewReader(bytes.NewReader(asset), int64(len(asset)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(z.File) != 1 || z.File[0].Name != "bootstrap" || z.File[0].Mode() != 0o755 {
-		t.Fatalf("the asset holds %v, want an executable bootstrap", z.File)
-	}
-	isARM64(t, []byte(unzip(t, z.File[0])))
 }
 
 func unzip(t *testing.T, f *zip.File) string {

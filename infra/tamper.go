@@ -43,8 +43,13 @@ func (g *Guardrail) tamperings() []tampering {
 		{"log", "logs", []string{"DeleteLogGroup", "DeleteLogStream", "PutRetentionPolicy"}, "logGroupName", g.Log.LogGroupName()},
 		{"alarms", "monitoring", []string{"DeleteAlarms", "DisableAlarmActions"}, "alarmNames", begins("")},
 		{"alarm", "monitoring", []string{"PutMetricAlarm", "SetAlarmState"}, "alarmName", begins("")},
+		{"schedules", "scheduler", []string{"DeleteSchedule", "UpdateSchedule"}, "name", begins("")},
+		{"machine", "states", []string{"DeleteStateMachine", "UpdateStateMachine"}, "stateMachineArn", holds(g.name(""))},
+		{"runs", "states", []string{"StopExecution", "RedriveExecution"}, "executionArn", holds(g.name(""))},
+		{"bucket", "s3", []string{"DeleteBucket", "PutBucketPolicy", "DeleteBucketPolicy", "PutBucketLifecycle", "PutBucketEncryption", "PutBucketPublicAccessBlock"}, "bucketName", g.seen.BucketName()},
 		{"stack", "cloudformation", []string{"DeleteStack", "UpdateStack", "ExecuteChangeSet"}, "stackName", stack},
 		{"key", "kms", []string{"ScheduleKeyDeletion", "DisableKey", "PutKeyPolicy"}, "keyId", holds(g.key.KeyId())},
+		{"seen-key", "kms", []string{"ScheduleKeyDeletion", "DisableKey", "PutKeyPolicy", "CreateGrant"}, "keyId", holds(g.seenKey.KeyId())},
 		// Any trail may be the one that feeds the rule.
 		{"trail", "cloudtrail", []string{"StopLogging", "DeleteTrail", "UpdateTrail"}, "name", nil},
 		{"trail-selectors", "cloudtrail", []string{"PutEventSelectors"}, "trailName", nil},
@@ -71,6 +76,9 @@ func (g *Guardrail) addTamperRules() {
 			EventPattern: t.pattern(),
 			Targets:      &[]awsevents.IRuleTarget{awseventstargets.NewSnsTopic(g.Topic, &awseventstargets.SnsTopicProps{Message: t.message(g.config.Stack.Name)})},
 		})
+		if g.chat != nil {
+			rule.AddTarget(awseventstargets.NewSnsTopic(g.chat, &awseventstargets.SnsTopicProps{Message: t.chat(g.config.Stack.Name)}))
+		}
 		if t.service == "iam" && condition != nil {
 			rule.Node().DefaultChild().(awsevents.CfnRule).CfnOptions().SetCondition(condition)
 		}
@@ -116,4 +124,15 @@ func (t tampering) message(name string) awsevents.RuleTargetInput {
 		"event: " + field("detail.eventID"),
 		"Expected while " + name + " itself is deployed, paused or removed, and at no other time.",
 	}, "\n")))
+}
+
+// chat is the same for chat, less the parameter: see chatMessage.
+func (t tampering) chat(name string) awsevents.RuleTargetInput {
+	return chatMessage(name+" may have been tampered with: "+t.name, []string{
+		"Call: " + code("detail.eventName"),
+		"Who: " + code("detail.userIdentity.arn") + " from " + code("detail.sourceIPAddress"),
+		"When: " + code("detail.eventTime") + " in account " + code("account") + ", " + code("region"),
+		"Refused: " + code("detail.errorCode") + " (nothing here means that it was done)",
+		"Event: " + code("detail.eventID"),
+	}, "Expected while "+name+" itself is deployed, paused or removed, and at no other time.", "The whole record is in CloudTrail under the event's id.")
 }

@@ -50,9 +50,15 @@ func TestTamperingIsNoticedOnOurPartsOnly(t *testing.T) {
 		{"logs", "DeleteLogGroup PutRetentionPolicy", "logGroupName", log, "/aws/lambda/orders"},
 		{"monitoring", "DeleteAlarms DisableAlarmActions", "alarmNames", []string{theirs + "errors", ours + "errors"}, []string{theirs + "errors"}},
 		{"monitoring", "PutMetricAlarm SetAlarmState", "alarmName", ours + "errors", theirs + "errors"},
+		{"sns", "DeleteTopic", "topicArn", "arn:aws:sns:us-east-1:111122223333:" + ours + "findings", "arn:aws:sns:us-east-1:111122223333:findings"},
+		{"scheduler", "DeleteSchedule UpdateSchedule", "name", ours + "full", theirs + "full"},
+		{"states", "DeleteStateMachine UpdateStateMachine", "stateMachineArn", "arn:aws:states:us-east-1:111122223333:stateMachine:" + ours + "sweep", "arn:aws:states:us-east-1:111122223333:stateMachine:orders"},
+		{"states", "StopExecution", "executionArn", "arn:aws:states:us-east-1:111122223333:execution:" + ours + "sweep:1234abcd", "arn:aws:states:us-east-1:111122223333:execution:orders:1234abcd"},
+		{"s3", "DeleteBucket PutBucketPolicy", "bucketName", d.name(find(t, d, "AWS::S3::Bucket", "Seen")), "orders"},
+		{"kms", "ScheduleKeyDeletion CreateGrant", "keyId", d.arn(find(t, d, "AWS::KMS::Key", "SeenKey")), "arn:aws:kms:us-east-1:111122223333:key/00000000-12ab-34cd-56ef-1234567890ab"},
 		{"cloudformation", "DeleteStack UpdateStack ExecuteChangeSet", "stackName", "lambda-guardrail", "orders"},
 		{"cloudformation", "DeleteStack", "stackName", "arn:aws:cloudformation:us-east-1:111122223333:stack/lambda-guardrail/1234abcd", "arn:aws:cloudformation:us-east-1:111122223333:stack/orders/1234abcd"},
-		{"kms", "ScheduleKeyDeletion DisableKey PutKeyPolicy", "keyId", d.arn(d.all("AWS::KMS::Key")[0]), "arn:aws:kms:us-east-1:111122223333:key/00000000-12ab-34cd-56ef-1234567890ab"},
+		{"kms", "ScheduleKeyDeletion DisableKey PutKeyPolicy", "keyId", d.arn(find(t, d, "AWS::KMS::Key", "Key")), "arn:aws:kms:us-east-1:111122223333:key/00000000-12ab-34cd-56ef-1234567890ab"},
 		{"cloudtrail", "StopLogging DeleteTrail UpdateTrail", "name", "management-events", nil},
 		{"cloudtrail", "PutEventSelectors", "trailName", "management-events", nil},
 		{"iam", "DeleteRole PutRolePolicy DeleteRolePolicy AttachRolePolicy DetachRolePolicy UpdateAssumeRolePolicy PutRolePermissionsBoundary", "roleName", ours + "respond-us-east-1", theirs + "role"},
@@ -88,7 +94,7 @@ func TestTamperMessagesGoStraightToTheTopicAndAreReadable(t *testing.T) {
 		}
 		n++
 		targets := property(d.resources[id], "Properties.Targets").([]any)
-		if len(targets) != 1 || property(targets[0], "Arn") != d.arn(d.all("AWS::SNS::Topic")[0]) {
+		if len(targets) != 1 || property(targets[0], "Arn") != d.arn(find(t, d, "AWS::SNS::Topic", "Topic")) {
 			t.Errorf("%s goes to %v", id, targets)
 		}
 		template, _ := property(targets[0], "InputTransformer.InputTemplate").(string)
@@ -110,6 +116,55 @@ func TestTamperMessagesGoStraightToTheTopicAndAreReadable(t *testing.T) {
 	}
 	if n < 10 {
 		t.Errorf("only %d rules", n)
+	}
+}
+
+// What chat reads has the schema of Amazon Q Developer, and no field of an event
+// outside of a code span, nor one that can be any text.
+func TestTamperAndAlarmMessagesForChatAreInert(t *testing.T) {
+	d := deploy(t, synthesize(t, object{"chat": "on"}), virginia)
+	chat := d.arn(find(t, d, "AWS::SNS::Topic", "Chat"))
+	n := 0
+	for _, id := range d.all("AWS::Events::Rule") {
+		for _, target := range asList(property(d.resources[id], "Properties.Targets")) {
+			if property(target, "Arn") != chat {
+				continue
+			}
+			n++
+			template, _ := property(target, "InputTransformer.InputTemplate").(string)
+			var message struct {
+				Version, Source string
+				Content         struct {
+					TextType, Title, Description string
+					NextSteps                    []string
+				}
+			}
+			if err := json.Unmarshal([]byte(template), &message); err != nil {
+				t.Fatalf("%s: %v: %s", id, err, template)
+			}
+			c := message.Content
+			if message.Version != "1.0" || message.Source != "custom" || c.TextType != "client-markdown" || c.Title == "" || len(c.Title) > 250 || c.Description == "" || len(c.Description) > 4000 || len(c.NextSteps) == 0 {
+				t.Errorf("%s: %s", id, template)
+			}
+			if strings.Contains(template, "requestParameters") || strings.ContainsAny(c.Title+strings.Join(c.NextSteps, ""), "<`") {
+				t.Errorf("%s shows what anybody may write: %s", id, template)
+			}
+			if spans := strings.Split(c.Description, "`"); len(spans)%2 == 0 {
+				t.Errorf("%s: a code span does not end: %s", id, c.Description)
+			} else {
+				for i := 0; i < len(spans); i += 2 {
+					if strings.Contains(spans[i], "<") {
+						t.Errorf("%s: a field is in no code span: %s", id, c.Description)
+					}
+				}
+			}
+		}
+	}
+	if rules := len(d.all("AWS::Events::Rule")); n != rules-1 {
+		t.Errorf("%d of %d rules speak in chat, want all but the one that calls the function", n, rules)
+	}
+	if got := len(deploy(t, synthesize(t, nil), virginia).all("AWS::SNS::Topic")); got != 2 {
+		t.Errorf("%d topics without chat, want two", got)
 	}
 }
 

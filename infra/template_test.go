@@ -17,12 +17,14 @@ import (
 	"lambda-guardrail/internal/exposure"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/sink"
+	"lambda-guardrail/internal/sweep"
 	"lambda-guardrail/testdata"
 )
 
 var everything = object{
 	"mode": "enforce", "functionUrls": "enforce", "trail": "create", "email": "oncall@example.com",
 	"trustedAccounts": "444455556666", "trustedOrgs": "o-a1b2c3d4e5", "exemptions": "exemptions.json",
+	"chat": "on", "securityHub": "on", "eventBus": "security", "maxReverts": "20", "quotaShare": "25",
 }
 
 func TestEverySentenceAboutTheStackIsInTheTemplate(t *testing.T) {
@@ -52,15 +54,33 @@ func TestEverySentenceAboutTheStackIsInTheTemplate(t *testing.T) {
 		{"the function has some executions of its own", "Lambda::Function", "Respond", "ReservedConcurrentExecutions", 5.0},
 		{"settings reach the function", "Lambda::Function", "Respond", "Environment.Variables", object{
 			"GUARDRAIL_MODE": "enforce", "GUARDRAIL_FUNCTION_URLS": "enforce", "GUARDRAIL_TRUSTED_ACCOUNTS": "444455556666", "GUARDRAIL_TRUSTED_ORGS": "o-a1b2c3d4e5",
-			"GUARDRAIL_EXEMPTIONS": "exemptions.json", "GUARDRAIL_OWN_ROLE": "arn:aws:iam::111122223333:role/lambda-guardrail-respond-eu-central-1",
+			"GUARDRAIL_EXEMPTIONS": "exemptions.json", "GUARDRAIL_OWN_ROLES": "arn:aws:iam::111122223333:role/lambda-guardrail-respond-eu-central-1,arn:aws:iam::111122223333:role/lambda-guardrail-sweep-eu-central-1",
+			"GUARDRAIL_TOPIC": "arn:aws:sns" + arn + "lambda-guardrail-findings", "GUARDRAIL_CHAT_TOPIC": "arn:aws:sns" + arn + "lambda-guardrail-chat",
+			"GUARDRAIL_SECURITY_HUB": "on", "GUARDRAIL_EVENT_BUS": "security", "GUARDRAIL_MAX_REVERTS": "20", "GUARDRAIL_QUOTA_SHARE": "25",
 		}},
 		{"a burst waits for six hours", "Lambda::EventInvokeConfig", "Respond", "MaximumEventAgeInSeconds", 21600.0},
 		{"an event that fails is tried again", "Lambda::EventInvokeConfig", "Respond", "MaximumRetryAttempts", 2.0},
 		{"an event that is given up is kept", "Lambda::EventInvokeConfig", "Respond", "DestinationConfig.OnFailure.Destination", "arn:aws:sqs" + arn + "lambda-guardrail-failed"},
 		{"the log is kept for a year", "Logs::LogGroup", "Log", "RetentionInDays", 365.0},
-		{"the topic is encrypted with a key of ours", "SNS::Topic", "Topic", "KmsMasterKeyId", "arn:aws:kms" + arn + "key/1234abcd-12ab-34cd-56ef-1234567890ab"},
+		{"alarms go to an encrypted topic", "SNS::Topic", "Topic", "KmsMasterKeyId", "arn:aws:kms" + arn + "key/1234abcd-12ab-34cd-56ef-1234567890ab"},
+		{"findings go to an encrypted topic", "SNS::Topic", "Findings", "KmsMasterKeyId", "arn:aws:kms" + arn + "key/1234abcd-12ab-34cd-56ef-1234567890ab"},
+		{"chat has an encrypted topic", "SNS::Topic", "Chat", "KmsMasterKeyId", "arn:aws:kms" + arn + "key/1234abcd-12ab-34cd-56ef-1234567890ab"},
 		{"the key rotates", "KMS::Key", "Key", "EnableKeyRotation", true},
-		{"a person is subscribed", "SNS::Subscription", "Topic", "Endpoint", "oncall@example.com"},
+		{"a person hears of alarms", "SNS::Subscription", "Topic", "Endpoint", "oncall@example.com"},
+		{"of every alarm", "SNS::Subscription", "Topic", "FilterPolicy", nil},
+		{"a person hears of findings", "SNS::Subscription", "Findings", "Endpoint", "oncall@example.com"},
+		{"of those that matter", "SNS::Subscription", "Findings", "FilterPolicy", object{"severity": []any{"critical", "high", "medium"}}},
+		{"the sweep has a quarter of an hour", "Lambda::Function", "Sweep", "Timeout", 900.0},
+		{"the sweep is of the same mode", "Lambda::Function", "Sweep", "Environment.Variables.GUARDRAIL_MODE", "enforce"},
+		{"the sweep knows where it keeps what it has seen", "Lambda::Function", "Sweep", "Environment.Variables.GUARDRAIL_SEEN_KEY", "arn:aws:kms" + arn + "key/5678cdef-12ab-34cd-56ef-1234567890ab"},
+		{"what was seen goes after 90 days", "S3::Bucket", "Seen", "LifecycleConfiguration.Rules.0.ExpirationInDays", 90.0},
+		{"nobody else reads what was seen", "S3::Bucket", "Seen", "PublicAccessBlockConfiguration", object{"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true}},
+		{"the incremental sweep is daily", "Scheduler::Schedule", "IncrementalSchedule", "ScheduleExpression", "rate(1 day)"},
+		{"it is told so", "Scheduler::Schedule", "IncrementalSchedule", "Target.Input", `{"run":"incremental"}`},
+		{"the full sweep is weekly", "Scheduler::Schedule", "FullSchedule", "ScheduleExpression", "rate(7 days)"},
+		{"it is told so, too", "Scheduler::Schedule", "FullSchedule", "Target.Input", `{"run":"full"}`},
+		{"a schedule starts the state machine", "Scheduler::Schedule", "FullSchedule", "Target.Arn", "arn:aws:states" + arn + "stateMachine:lambda-guardrail-sweep"},
+		{"a start that fails is kept", "Scheduler::Schedule", "FullSchedule", "Target.DeadLetterConfig.Arn", "arn:aws:sqs" + arn + "lambda-guardrail-undelivered"},
 		{"letters undelivered are encrypted", "SQS::Queue", "Undelivered", "SqsManagedSseEnabled", true},
 		{"letters given up are encrypted", "SQS::Queue", "Failed", "SqsManagedSseEnabled", true},
 		{"letters undelivered are kept for two weeks", "SQS::Queue", "Undelivered", "MessageRetentionPeriod", 1209600.0},
@@ -95,14 +115,16 @@ func find(t *testing.T, d *deployed, kind, begins string) string {
 
 func TestNothingIsLeftOutOfEveryKind(t *testing.T) {
 	d := deploy(t, synthesize(t, everything), frankfurt)
-	topic := d.arn(d.all("AWS::SNS::Topic")[0])
+	topic := d.arn(find(t, d, "AWS::SNS::Topic", "Topic"))
+	heartbeat := find(t, d, "AWS::CloudWatch::Alarm", "HeartbeatAlarm")
 	for _, id := range d.all("AWS::CloudWatch::Alarm") {
 		p := d.resources[id]["Properties"].(object)
-		if !cmp.Equal(p["AlarmActions"], any([]any{topic})) || p["TreatMissingData"] != "notBreaching" || p["AlarmDescription"] == "" {
+		silence := map[bool]string{true: "breaching", false: "notBreaching"}[id == heartbeat]
+		if !cmp.Equal(p["AlarmActions"], any([]any{topic})) || p["TreatMissingData"] != silence || p["AlarmDescription"] == "" {
 			t.Errorf("%s tells nobody, or is raised by silence, or does not say what to do: %v", id, p)
 		}
 	}
-	if got, want := len(d.all("AWS::CloudWatch::Alarm")), 7; got != want {
+	if got, want := len(d.all("AWS::CloudWatch::Alarm")), 9; got != want {
 		t.Errorf("%d alarms, want %d", got, want)
 	}
 	var denied []any
@@ -115,8 +137,8 @@ func TestNothingIsLeftOutOfEveryKind(t *testing.T) {
 			}
 		}
 	}
-	if len(denied) != 4 {
-		t.Errorf("%d of two queues, a topic and a bucket refuse what is not encrypted on its way", len(denied))
+	if len(denied) != 7 {
+		t.Errorf("%d of two queues, three topics and two buckets refuse what is not encrypted on its way", len(denied))
 	}
 	for _, kind := range []string{"AWS::Logs::LogGroup", "AWS::S3::Bucket"} {
 		for _, id := range d.all(kind) {
@@ -138,8 +160,8 @@ func TestTheTopicAndItsKeyTakeMessagesOfEventsAndAlarmsOnly(t *testing.T) {
 		policy any
 		action any
 	}{
-		{"topic", property(d.resources[d.all("AWS::SNS::TopicPolicy")[0]], "Properties.PolicyDocument.Statement"), "sns:Publish"},
-		{"key", property(d.resources[d.all("AWS::KMS::Key")[0]], "Properties.KeyPolicy.Statement"), []any{"kms:Decrypt", "kms:GenerateDataKey*"}},
+		{"topic", property(d.resources[find(t, d, "AWS::SNS::TopicPolicy", "Topic")], "Properties.PolicyDocument.Statement"), "sns:Publish"},
+		{"key", property(d.resources[find(t, d, "AWS::KMS::Key", "Key")], "Properties.KeyPolicy.Statement"), []any{"kms:Decrypt", "kms:GenerateDataKey*"}},
 	} {
 		got := map[any]any{}
 		for _, s := range test.policy.([]any) {
@@ -168,7 +190,7 @@ func TestReservedConcurrency(t *testing.T) {
 		{object{"mode": "audit", "reservedConcurrency": "7"}, 7.0},
 	} {
 		d := deploy(t, synthesize(t, test.context), frankfurt)
-		function := d.resources[d.all("AWS::Lambda::Function")[0]]
+		function := d.resources[find(t, d, "AWS::Lambda::Function", "Respond")]
 		if got := property(function, "Properties.ReservedConcurrentExecutions"); got != test.want {
 			t.Errorf("%v: %v, want %v", test.context, got, test.want)
 		}
@@ -177,7 +199,7 @@ func TestReservedConcurrency(t *testing.T) {
 
 func TestWhatIsNotAskedForIsNotThere(t *testing.T) {
 	d := deploy(t, synthesize(t, nil), frankfurt)
-	for _, kind := range []string{"AWS::SNS::Subscription", "AWS::CloudTrail::Trail", "AWS::S3::Bucket", "Custom::LogRetention", "AWS::IAM::ManagedPolicy"} {
+	for _, kind := range []string{"AWS::SNS::Subscription", "AWS::CloudTrail::Trail", "Custom::LogRetention", "AWS::IAM::ManagedPolicy"} {
 		if ids := d.all(kind); ids != nil {
 			t.Errorf("there are %s: %q", kind, ids)
 		}
@@ -256,7 +278,7 @@ func TestPatternsNamesAndPoliciesAreWithinTheQuotas(t *testing.T) {
 			t.Errorf("the template of %s has %d characters, EventBridge takes 8192", id, len(template))
 		}
 	}
-	for kind, most := range map[string]int{"AWS::Events::Rule": 64, "AWS::IAM::Role": 64, "AWS::Lambda::Function": 64, "AWS::SQS::Queue": 80, "AWS::SNS::Topic": 256, "AWS::CloudWatch::Alarm": 255} {
+	for kind, most := range map[string]int{"AWS::Events::Rule": 64, "AWS::IAM::Role": 64, "AWS::Lambda::Function": 64, "AWS::SQS::Queue": 80, "AWS::SNS::Topic": 256, "AWS::CloudWatch::Alarm": 255, "AWS::StepFunctions::StateMachine": 80, "AWS::Scheduler::Schedule": 64} {
 		for _, id := range d.all(kind) {
 			if name := d.name(id); len(name) > most {
 				t.Errorf("%s has the name %s of %d characters, AWS takes %d", id, name, len(name), most)
@@ -322,13 +344,16 @@ func TestOutputs(t *testing.T) {
 		got[name] = d.resolve(property(output, "Value"))
 	}
 	want := map[string]any{
-		"Mode":         "audit",
-		"FunctionUrls": "audit",
-		"RuleName":     "lambda-guardrail-guarded-calls",
-		"FunctionName": "lambda-guardrail-respond",
-		"LogGroupName": "lambda-guardrail-" + d.all("AWS::Logs::LogGroup")[0] + "-EXAMPLE12345",
-		"TopicArn":     "arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-alerts",
-		"DashboardUrl": "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#dashboards/dashboard/lambda-guardrail-eu-central-1",
+		"Mode":              "audit",
+		"FunctionUrls":      "audit",
+		"RuleName":          "lambda-guardrail-guarded-calls",
+		"FunctionName":      "lambda-guardrail-respond",
+		"LogGroupName":      "lambda-guardrail-" + d.all("AWS::Logs::LogGroup")[0] + "-EXAMPLE12345",
+		"TopicArn":          "arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-alerts",
+		"FindingsTopicArn":  "arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-findings",
+		"SweepFunctionName": "lambda-guardrail-sweep",
+		"StateMachineArn":   "arn:aws:states:eu-central-1:111122223333:stateMachine:lambda-guardrail-sweep",
+		"DashboardUrl":      "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#dashboards/dashboard/lambda-guardrail-eu-central-1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -363,7 +388,7 @@ func TestNamesDoNotClash(t *testing.T) {
 		for i := range c.Stack.Regions {
 			c.Stack.Regions[i].Mode = mode
 		}
-		stacks = append(stacks, NewStacks(app, c, fixture)...)
+		stacks = append(stacks, NewStacks(app, c, fixture, fixture)...)
 	}
 	taken := map[string]string{}
 	for _, stack := range stacks {
@@ -371,8 +396,8 @@ func TestNamesDoNotClash(t *testing.T) {
 		d.stack = *stack.StackName()
 		for id, resource := range d.resources {
 			kind := resource["Type"].(string)
-			if _, named := names[kind]; !named || kind == "AWS::KMS::Key" {
-				continue
+			if _, named := names[kind]; !named || kind == "AWS::KMS::Key" || kind == "AWS::S3::Bucket" {
+				continue // what CloudFormation names does not clash
 			}
 			arn, owner := d.arn(id), *stack.Node().Id()+" "+id
 			if other, clash := taken[arn]; clash {
@@ -403,16 +428,31 @@ func TestMetricsAndFieldsAreThoseOfTheLog(t *testing.T) {
 			if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 				t.Fatal(err)
 			}
-			directive := property(line, "_aws.CloudWatchMetrics.0").(object)
-			for _, metric := range directive["Metrics"].([]any) {
-				for _, set := range directive["Dimensions"].([]any) {
-					values := object{}
-					for _, dimension := range set.([]any) {
-						values[dimension.(string)] = line[dimension.(string)]
-					}
-					written[key(directive["Namespace"], property(metric, "Name"), values)] = true
-				}
+			for _, k := range metricsOf(line) {
+				written[k] = true
 			}
+		}
+	}
+	var out bytes.Buffer
+	log := sink.NewLog(&out, time.Now)
+	if err := log.Swept(sweep.Full, sweep.Result{Done: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range apiErrors {
+		log.APIError("GetPolicy", strings.ToLower(strings.TrimPrefix(name, "APIErrors")), "Code")
+	}
+	for text := range strings.Lines(out.String()) {
+		var line object
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range metricsOf(line) {
+			written[k] = true
+		}
+	}
+	for _, name := range append([]string{"SweepHeartbeat"}, apiErrors[:]...) {
+		if k := key(namespace, name, object{}); !written[k] {
+			t.Errorf("nothing writes %s", k)
 		}
 	}
 	read := 0
@@ -427,7 +467,7 @@ func TestMetricsAndFieldsAreThoseOfTheLog(t *testing.T) {
 				continue
 			}
 			values := object{}
-			for _, dimension := range property(m, "Dimensions").([]any) {
+			for _, dimension := range asList(property(m, "Dimensions")) {
 				values[property(dimension, "Name").(string)] = property(dimension, "Value")
 			}
 			read++
@@ -436,7 +476,7 @@ func TestMetricsAndFieldsAreThoseOfTheLog(t *testing.T) {
 			}
 		}
 	}
-	if read < 10 {
+	if read < 7 {
 		t.Errorf("only %d metrics of ours are looked at", read)
 	}
 	body := property(d.resources[d.all("AWS::CloudWatch::Dashboard")[0]], "Properties.DashboardBody").(string)
@@ -448,6 +488,23 @@ func TestMetricsAndFieldsAreThoseOfTheLog(t *testing.T) {
 			t.Errorf("the dashboard lists %s, which the log does not have", field)
 		}
 	}
+}
+
+// metricsOf returns what CloudWatch makes of a line.
+func metricsOf(line object) []string {
+	var all []string
+	for _, directive := range asList(property(line, "_aws.CloudWatchMetrics")) {
+		for _, metric := range asList(property(directive, "Metrics")) {
+			for _, set := range asList(property(directive, "Dimensions")) {
+				values := object{}
+				for _, dimension := range asList(set) {
+					values[dimension.(string)] = line[dimension.(string)]
+				}
+				all = append(all, key(property(directive, "Namespace"), property(metric, "Name"), values))
+			}
+		}
+	}
+	return all
 }
 
 func key(namespace, metric any, dimensions object) string {

@@ -16,7 +16,7 @@ type Config struct {
 	TrustedAccounts []string
 	TrustedOrgs     []string
 	Exemptions      string // name of the file
-	OwnRole         string
+	OwnRoles        []string
 	Topic           string // ARN; "" publishes nothing
 	ChatTopic       string // the same
 	SecurityHub     bool
@@ -77,7 +77,7 @@ func (c Config) Settings(exemptions []guard.Exemption) guard.Settings {
 		FunctionURLs: c.FunctionURLs,
 		Trust:        exposure.Trust{Accounts: c.TrustedAccounts, Orgs: c.TrustedOrgs},
 		Exemptions:   exemptions,
-		OwnRole:      c.OwnRole,
+		OwnRoles:     c.OwnRoles,
 	}
 }
 
@@ -97,6 +97,10 @@ var actions = [...]struct {
 	{"lambda:AddPermission", guard.Enforce, "asked for by PutResourcePolicy"},
 	{"lambda:DeleteResourcePolicy", guard.Enforce, "takes out the last statement where no Sid names it"},
 }
+
+// SweepActions are what the sweep calls beside, on every function: it asks which
+// there are.
+func SweepActions() []string { return []string{"lambda:ListFunctions", "lambda:ListAliases"} }
 
 // Sink names a way out for findings beside the log.
 type Sink string

@@ -21,7 +21,7 @@ var full = config.Config{
 	TrustedAccounts: []string{"111122223333", "444455556666"},
 	TrustedOrgs:     []string{"o-a1b2c3d4e5"},
 	Exemptions:      "exemptions.json",
-	OwnRole:         "arn:aws:iam::111122223333:role/lambda-guardrail/respond",
+	OwnRoles:        []string{"arn:aws:iam::111122223333:role/lambda-guardrail/respond", "arn:aws:iam::111122223333:role/lambda-guardrail/sweep"},
 	Topic:           "arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-alerts",
 	ChatTopic:       "arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-chat",
 	SecurityHub:     true,
@@ -45,7 +45,7 @@ func TestEnv(t *testing.T) {
 			"GUARDRAIL_TRUSTED_ACCOUNTS=111122223333,444455556666",
 			"GUARDRAIL_TRUSTED_ORGS=o-a1b2c3d4e5",
 			"GUARDRAIL_EXEMPTIONS=exemptions.json",
-			"GUARDRAIL_OWN_ROLE=arn:aws:iam::111122223333:role/lambda-guardrail/respond",
+			"GUARDRAIL_OWN_ROLES=arn:aws:iam::111122223333:role/lambda-guardrail/respond,arn:aws:iam::111122223333:role/lambda-guardrail/sweep",
 			"GUARDRAIL_TOPIC=arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-alerts",
 			"GUARDRAIL_CHAT_TOPIC=arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-chat",
 			"GUARDRAIL_SECURITY_HUB=on",
@@ -81,7 +81,7 @@ func TestFromEnvReadsWhatEnvWrites(t *testing.T) {
 			c.TrustedOrgs = orgs
 		}
 		if rapid.Bool().Draw(t, "has a role") {
-			c.OwnRole = "arn:aws-cn:iam::" + account.Draw(t, "account") + ":role/" + rapid.StringMatching(`[a-zA-Z0-9+=,.@_/-]+`).Draw(t, "role")
+			c.OwnRoles = []string{"arn:aws-cn:iam::" + account.Draw(t, "account") + ":role/" + rapid.StringMatching(`[a-zA-Z0-9+=.@_/-]+`).Draw(t, "role")}
 		}
 		return c
 	})
@@ -102,7 +102,7 @@ func TestWhatIsNotSetIsTheDefault(t *testing.T) {
 	for _, environ := range [][]string{
 		nil,
 		{"PATH=/usr/bin", "NOT_GUARDRAIL_MODE=enforce"},
-		{"GUARDRAIL_MODE=", "GUARDRAIL_FUNCTION_URLS=", "GUARDRAIL_TRUSTED_ACCOUNTS=", "GUARDRAIL_TRUSTED_ORGS=", "GUARDRAIL_EXEMPTIONS=", "GUARDRAIL_OWN_ROLE="},
+		{"GUARDRAIL_MODE=", "GUARDRAIL_FUNCTION_URLS=", "GUARDRAIL_TRUSTED_ACCOUNTS=", "GUARDRAIL_TRUSTED_ORGS=", "GUARDRAIL_EXEMPTIONS=", "GUARDRAIL_OWN_ROLES="},
 	} {
 		got, err := config.FromEnv(environ)
 		if diff := cmp.Diff(config.Config{}, got); diff != "" || err != nil {
@@ -138,10 +138,10 @@ func TestIllegalSettingsAreErrorsThatNameWhatIsLegal(t *testing.T) {
 		{"an organization's root", []string{"GUARDRAIL_TRUSTED_ORGS=r-a1b2c3d4e5"}, []string{"GUARDRAIL_TRUSTED_ORGS"}},
 		{"an organization in capitals", []string{"GUARDRAIL_TRUSTED_ORGS=o-A1B2C3D4E5"}, []string{"GUARDRAIL_TRUSTED_ORGS"}},
 		{"a file that is not JSON", []string{"GUARDRAIL_EXEMPTIONS=exemptions.yaml"}, []string{`GUARDRAIL_EXEMPTIONS is "exemptions.yaml": want the name of a .json file`}},
-		{"a role's name", []string{"GUARDRAIL_OWN_ROLE=respond"}, []string{`GUARDRAIL_OWN_ROLE is "respond": want the ARN of an IAM role`}},
-		{"a session for a role", []string{"GUARDRAIL_OWN_ROLE=arn:aws:sts::111122223333:assumed-role/a/b"}, []string{"GUARDRAIL_OWN_ROLE"}},
-		{"a role in a region", []string{"GUARDRAIL_OWN_ROLE=arn:aws:iam:eu-central-1:111122223333:role/respond"}, []string{"GUARDRAIL_OWN_ROLE"}},
-		{"a user for a role", []string{"GUARDRAIL_OWN_ROLE=arn:aws:iam::111122223333:user/kim"}, []string{"GUARDRAIL_OWN_ROLE"}},
+		{"a role's name", []string{"GUARDRAIL_OWN_ROLES=respond"}, []string{`GUARDRAIL_OWN_ROLES is "respond": want ARNs of IAM roles`}},
+		{"a session for a role", []string{"GUARDRAIL_OWN_ROLES=arn:aws:sts::111122223333:assumed-role/a/b"}, []string{"GUARDRAIL_OWN_ROLE"}},
+		{"a role in a region", []string{"GUARDRAIL_OWN_ROLES=arn:aws:iam:eu-central-1:111122223333:role/respond"}, []string{"GUARDRAIL_OWN_ROLE"}},
+		{"a user for a role", []string{"GUARDRAIL_OWN_ROLES=arn:aws:iam::111122223333:user/kim"}, []string{"GUARDRAIL_OWN_ROLE"}},
 		{"a setting that there is not", []string{"GUARDRAIL_MOED=enforce"}, []string{
 			`GUARDRAIL_MOED is "enforce": there is no such setting; want one of GUARDRAIL_MODE, GUARDRAIL_FUNCTION_URLS, GUARDRAIL_TRUSTED_ACCOUNTS, GUARDRAIL_TRUSTED_ORGS, GUARDRAIL_EXEMPTIONS, GUARDRAIL_OWN_ROLE`,
 		}},
@@ -168,7 +168,7 @@ func TestIllegalSettingsAreErrorsThatNameWhatIsLegal(t *testing.T) {
 
 func TestFromContext(t *testing.T) {
 	people := full
-	people.OwnRole, people.Topic, people.ChatTopic = "", "", ""
+	people.OwnRoles, people.Topic, people.ChatTopic = nil, "", ""
 	people.Sweep.Bucket, people.Sweep.Key = "", ""
 	none := config.Stack{Name: "lambda-guardrail", Trail: config.ExistingTrail, LogRetentionDays: 365, SweepSchedule: "rate(1 day)", FullSweepSchedule: "rate(7 days)"}
 	zero := 0
@@ -221,7 +221,7 @@ func TestFromContext(t *testing.T) {
 		{name: "accounts without quotation marks", context: map[string]any{"trustedAccounts": []any{111122223333.0}}, wrong: "want texts in the list"},
 		{name: "a boolean", context: map[string]any{"functionUrls": true}, wrong: "functionUrls is true"},
 		{name: "URLs alone", context: map[string]any{"functionUrls": "enforce"}, wrong: "functionUrls is enforce and mode is audit"},
-		{name: "what only infra sets", context: map[string]any{"ownRole": full.OwnRole}, wrong: "ownRole"},
+		{name: "what only infra sets", context: map[string]any{"ownRoles": full.OwnRoles[0]}, wrong: "ownRoles"},
 		{name: "a region that is none", context: map[string]any{"regions": "europe"}, wrong: `regions is "europe": want regions like eu-central-1, each once`},
 		{name: "a zone for a region", context: map[string]any{"regions": "eu-central-1a"}, wrong: `regions is "eu-central-1a"`},
 		{name: "a region twice", context: map[string]any{"regions": "eu-central-1,eu-central-1:enforce"}, wrong: "each once"},
@@ -278,7 +278,7 @@ func TestSettings(t *testing.T) {
 	want := guard.Settings{
 		Mode: guard.Enforce, FunctionURLs: guard.Enforce,
 		Trust:      exposure.Trust{Accounts: full.TrustedAccounts, Orgs: full.TrustedOrgs},
-		Exemptions: exemptions, OwnRole: full.OwnRole,
+		Exemptions: exemptions, OwnRoles: full.OwnRoles,
 	}
 	if diff := cmp.Diff(want, full.Settings(exemptions)); diff != "" {
 		t.Error(diff)
@@ -302,5 +302,5 @@ func Example() {
 	c, err := config.FromEnv([]string{"GUARDRAIL_MODE=enforce", "GUARDRAIL_FUNCTION_URL=enforce"})
 	fmt.Println(c.Mode, err)
 	// Output:
-	// audit GUARDRAIL_FUNCTION_URL is "enforce": there is no such setting; want one of GUARDRAIL_MODE, GUARDRAIL_FUNCTION_URLS, GUARDRAIL_TRUSTED_ACCOUNTS, GUARDRAIL_TRUSTED_ORGS, GUARDRAIL_EXEMPTIONS, GUARDRAIL_OWN_ROLE, GUARDRAIL_TOPIC, GUARDRAIL_CHAT_TOPIC, GUARDRAIL_SECURITY_HUB, GUARDRAIL_EVENT_BUS, GUARDRAIL_MAX_REVERTS, GUARDRAIL_QUOTA_SHARE, GUARDRAIL_SEEN_BUCKET, GUARDRAIL_SEEN_KEY
+	// audit GUARDRAIL_FUNCTION_URL is "enforce": there is no such setting; want one of GUARDRAIL_MODE, GUARDRAIL_FUNCTION_URLS, GUARDRAIL_TRUSTED_ACCOUNTS, GUARDRAIL_TRUSTED_ORGS, GUARDRAIL_EXEMPTIONS, GUARDRAIL_OWN_ROLES, GUARDRAIL_TOPIC, GUARDRAIL_CHAT_TOPIC, GUARDRAIL_SECURITY_HUB, GUARDRAIL_EVENT_BUS, GUARDRAIL_MAX_REVERTS, GUARDRAIL_QUOTA_SHARE, GUARDRAIL_SEEN_BUCKET, GUARDRAIL_SEEN_KEY
 }

@@ -53,9 +53,9 @@ var settings = [...]Setting{
 		in:  func(c *Config) value { return text{&c.Exemptions, isJSONFile} },
 	},
 	{
-		Key: "ownRole", Legal: "the ARN of an IAM role", Infra: true,
-		Doc: "the function's own role, by which it recognises its own removals",
-		in:  func(c *Config) value { return text{&c.OwnRole, isRole} },
+		Key: "ownRoles", Legal: "ARNs of IAM roles, with commas between", Infra: true,
+		Doc: "the guardrail's own roles, by which it recognises its own removals",
+		in:  func(c *Config) value { return list{&c.OwnRoles, isRole} },
 	},
 	{
 		Key: "topic", Legal: "the ARN of an SNS topic", Infra: true,

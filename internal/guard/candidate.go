@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -58,13 +59,15 @@ func (a Actor) tool() string {
 // own reports whether the call was the guardrail's. The user agent alone can be
 // forged; the role alone may have been taken over by somebody.
 func (s *Settings) own(a Actor) bool {
-	return s.OwnRole != "" && a.SessionIssuer == s.OwnRole && strings.Contains(a.UserAgent, UserAgent+"/")
+	return slices.Contains(s.OwnRoles, a.SessionIssuer) && strings.Contains(a.UserAgent, UserAgent+"/")
 }
 
 // elsewhere reports whether r belongs to another account. CloudTrail gives a
 // cross-account call to the caller's account too; the policy is for the owner's
 // guardrail to read, and ours may not.
 func (s *Settings) elsewhere(r Resource) bool {
-	role := strings.Split(s.OwnRole, ":")
-	return len(role) > 4 && role[4] != r.Account
+	return slices.ContainsFunc(s.OwnRoles, func(role string) bool {
+		fields := strings.Split(role, ":")
+		return len(fields) > 4 && fields[4] != r.Account
+	})
 }

@@ -124,7 +124,7 @@ func TestAnyFaultsOnAnyPolicy(t *testing.T) {
 		settings := guard.Settings{
 			Mode:         guard.Mode(rapid.IntRange(0, 1).Draw(t, "mode")),
 			FunctionURLs: guard.Mode(rapid.IntRange(0, 1).Draw(t, "functionUrls")),
-			OwnRole:      ownRole,
+			OwnRoles:     []string{ownRole},
 		}
 		if rapid.Bool().Draw(t, "exemption") {
 			settings.Exemptions = []guard.Exemption{{

@@ -88,7 +88,7 @@ func TestInspect(t *testing.T) {
 }
 
 func TestInspectLeavesAnotherAccountsFunctions(t *testing.T) {
-	w := newWorld(guard.Settings{Mode: guard.Enforce, OwnRole: "arn:aws:iam::444455556666:role/lambda-guardrail"}, public("a"))
+	w := newWorld(guard.Settings{Mode: guard.Enforce, OwnRoles: []string{"arn:aws:iam::444455556666:role/lambda-guardrail"}}, public("a"))
 	seen, err := w.guard().Inspect(t.Context(), orders, guard.Inspection{FoundBy: guard.BySweep})
 	if err != nil || len(seen.Findings) > 0 || len(w.policies.Calls()) > 0 {
 		t.Errorf("%v, %+v, %d calls", err, seen, len(w.policies.Calls()))

@@ -47,6 +47,7 @@ func (g *Guard) Respond(ctx context.Context, c Candidate) ([]Finding, error) {
 func (r *response) respond(ctx context.Context) ([]Finding, error) {
 	work, cancel := leaveTimeToReport(ctx)
 	err := r.settle(work)
+	r.remember()
 	r.lookAround(work)
 	cancel()
 	findings := r.findings(err)
@@ -271,9 +272,8 @@ func (r *response) find(fingerprint string) *entry {
 	return nil
 }
 
-// findings returns what was found and what has become of it. Err is how the work
-// ended.
-func (r *response) findings(err error) []Finding {
+// remember enters the statement of the event, which need not be there any more.
+func (r *response) remember() {
 	if r.recorded != nil && r.find(r.recorded.fingerprint) == nil && (r.live == nil || r.live.count[r.recorded.fingerprint] == 0) {
 		e := &entry{ruling: *r.recorded}
 		if e.outcome != Exempt {
@@ -281,6 +281,11 @@ func (r *response) findings(err error) []Finding {
 		}
 		r.found = append(r.found, e)
 	}
+}
+
+// findings returns what was found and what has become of it. Err is how the work
+// ended.
+func (r *response) findings(err error) []Finding {
 	fs := make([]Finding, len(r.found))
 	for i, e := range r.found {
 		fs[i] = r.finding(e, r.outcome(e))

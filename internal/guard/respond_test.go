@@ -20,8 +20,8 @@ var (
 	now     = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	ownRole = "arn:aws:iam::111122223333:role/lambda-guardrail"
 
-	enforce = guard.Settings{Mode: guard.Enforce, OwnRole: ownRole}
-	audit   = guard.Settings{OwnRole: ownRole}
+	enforce = guard.Settings{Mode: guard.Enforce, OwnRoles: []string{ownRole}}
+	audit   = guard.Settings{OwnRoles: []string{ownRole}}
 )
 
 func statement(sid, effect, action, condition string) string {
@@ -251,7 +251,7 @@ func TestRespond(t *testing.T) {
 			policy: []string{public("a")}, event: public("a"), findings: "a=reverted", calls: 3,
 			actor: guard.Actor{UserAgent: "lambda-guardrail/1.0.0"}},
 		{name: "a function of another account is left to its owner's guardrail",
-			settings: guard.Settings{Mode: guard.Enforce, OwnRole: "arn:aws:iam::444455556666:role/lambda-guardrail"},
+			settings: guard.Settings{Mode: guard.Enforce, OwnRoles: []string{"arn:aws:iam::444455556666:role/lambda-guardrail"}},
 			policy:   []string{public("a")}, event: public("a"), left: "a"},
 
 		// What is decided.

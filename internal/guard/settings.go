@@ -34,7 +34,7 @@ type Settings struct {
 	FunctionURLs Mode // for statements that let in nobody but callers of the function URL
 	Trust        exposure.Trust
 	Exemptions   []Exemption
-	OwnRole      string // ARN of the guardrail's own role; "" recognises no call as its own
+	OwnRoles     []string // ARNs of the guardrail's own roles; none recognises no call as its own
 }
 
 // Exemption lets a public statement stand, until a day and for a reason.

@@ -79,7 +79,7 @@ func newServed(settings config.Config, log io.Writer, clock guard.Clock) (*serve
 	if _, err := s.r.readStory(); err != nil { // for exemptions and trust
 		return nil, err
 	}
-	settings.TrustedOrgs, settings.OwnRole = s.r.config.TrustedOrgs, s.role
+	settings.TrustedOrgs, settings.OwnRoles = s.r.config.TrustedOrgs, []string{s.role}
 	s.r.config = settings
 
 	account := lambdatest.New(s.place.Partition, s.place.Region, s.place.Account)

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"encoding/json"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/jsii-runtime-go"
+
+	"lambda-guardrail/internal/config"
+)
+
+const (
+	sweepMemoryMB = 512 // 16 bytes for each policy that was seen, twice while they are sorted
+	sweepSeconds  = 900 // as long as Lambda lets a function run
+	sweepDays     = 7   // then a run is given up: the next full one begins
+)
+
+// addSweep makes the periodic function, what it remembers, and what calls it until
+// a run is done.
+func (g *Guardrail) addSweep(role awsiam.Role, code awslambda.Code) {
+	g.addSeen(role)
+	g.config.Sweep.Bucket, g.config.Sweep.Key = *g.seen.BucketName(), *g.seenKey.KeyArn()
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String("List"),
+		Actions:   jsii.Strings(config.SweepActions()...),
+		Resources: jsii.Strings("*"), // ListFunctions knows no resources
+	}))
+	props := g.function("sweep", role, code)
+	props.Description = jsii.String("Looks at every policy of every Lambda function, as far as it comes in one invocation")
+	props.MemorySize = jsii.Number(sweepMemoryMB)
+	props.Timeout = awscdk.Duration_Seconds(jsii.Number(sweepSeconds))
+	props.RetryAttempts = jsii.Number(0) // the state machine decides
+	g.Sweep = awslambda.NewFunction(g.Construct, jsii.String("Sweep"), props)
+	g.addMachine()
+	for _, s := range []struct{ id, part, run, expression string }{
+		{"IncrementalSchedule", "incremental", "incremental", g.config.Stack.SweepSchedule},
+		{"FullSchedule", "full", "full", g.config.Stack.FullSweepSchedule},
+	} {
+		if s.expression != config.Off {
+			g.addSchedule(s.id, s.part, s.run, s.expression)
+		}
+	}
+}
+
+// addSeen makes the bucket for what was seen, and a key of its own: whoever may use
+// it could make the sweep pass a policy over.
+func (g *Guardrail) addSeen(role awsiam.Role) {
+	g.seenKey = awskms.NewKey(g.Construct, jsii.String("SeenKey"), &awskms.KeyProps{
+		Description:       jsii.String("What the sweep of " + g.config.Stack.Name + " has seen"),
+		EnableKeyRotation: jsii.Bool(true),
+		PendingWindow:     awscdk.Duration_Days(jsii.Number(7)),
+		RemovalPolicy:     awscdk.RemovalPolicy_DESTROY, // without it, everything is read
+	})
+	g.seen = awss3.NewBucket(g.Construct, jsii.String("Seen"), &awss3.BucketProps{
+		Encryption:        awss3.BucketEncryption_S3_MANAGED, // the objects are encrypted before they come here
+		EnforceSSL:        jsii.Bool(true),
+		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+		// CloudFormation deletes empty buckets only. The objects go by themselves.
+		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		LifecycleRules: &[]*awss3.LifecycleRule{{
+			Expiration:                          awscdk.Duration_Days(jsii.Number(90)),
+			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(1)),
+		}},
+	})
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("Seen"), Actions: jsii.Strings("s3:GetObject", "s3:PutObject"), Resources: &[]*string{g.seen.ArnForObjects(jsii.String("*"))},
+	}))
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("SeenKey"), Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: &[]*string{g.seenKey.KeyArn()},
+	}))
+}
+
+// machine calls the function until it says that the run is done. A run takes days in
+// a large account; an iteration is seven events of history, so that Step Functions'
+// 25,000 last for more than a month.
+// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+func machine() string {
+	type object = map[string]any
+	again := []object{{
+		"ErrorEquals": []string{"States.ALL"}, "IntervalSeconds": 30, "BackoffRate": 2, "MaxDelaySeconds": 900, "MaxAttempts": 10, "JitterStrategy": "FULL",
+	}}
+	failed := []object{{"ErrorEquals": []string{"States.ALL"}, "ResultPath": "$.failure", "Next": "Failed"}}
+	text, err := json.Marshal(object{
+		"Comment":        "Looks at every policy of every function",
+		"TimeoutSeconds": sweepDays * 24 * 60 * 60,
+		"StartAt":        "Others",
+		"States": object{
+			// Two runs at once would use twice their share of the quota.
+			"Others": object{
+				"Type": "Task", "Resource": "arn:${Partition}:states:::aws-sdk:sfn:listExecutions",
+				"Parameters":     object{"StateMachineArn.$": "$$.StateMachine.Id", "StatusFilter": "RUNNING", "MaxResults": 2},
+				"ResultSelector": object{"running.$": "States.ArrayLength($.Executions)"}, "ResultPath": "$.others",
+				"Retry": again, "Catch": failed, "Next": "Alone",
+			},
+			"Alone": object{
+				"Type": "Choice", "Default": "Begin",
+				"Choices": []object{{"Variable": "$.others.running", "NumericGreaterThan": 1, "Next": "Another run is under way"}},
+			},
+			"Another run is under way": object{"Type": "Succeed"},
+			"Begin":                    object{"Type": "Pass", "Parameters": object{"run.$": "$.run", "token": ""}, "Next": "Sweep"},
+			"Sweep": object{
+				"Type": "Task", "Resource": "arn:${Partition}:states:::lambda:invoke",
+				"Parameters":     object{"FunctionName": "${Function}", "Payload": object{"run.$": "$.run", "token.$": "$.token"}},
+				"TimeoutSeconds": sweepSeconds + 60, "OutputPath": "$.Payload",
+				"Retry": again, "Catch": failed, "Next": "More",
+			},
+			"More": object{
+				"Type": "Choice", "Default": "Sweep",
+				"Choices": []object{{"Variable": "$.done", "BooleanEquals": true, "Next": "Done"}},
+			},
+			"Done":   object{"Type": "Succeed"},
+			"Failed": object{"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"},
+		},
+	})
+	if err != nil {
+		panic(err) // texts and numbers can always be written
+	}
+	return string(text)
+}
+
+func (g *Guardrail) addMachine() {
+	arn := g.stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("states"), Resource: jsii.String("stateMachine"), ResourceName: g.name("sweep"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+	})
+	g.Machine = awsstepfunctions.NewStateMachine(g.Construct, jsii.String("Machine"), &awsstepfunctions.StateMachineProps{
+		StateMachineName:        g.name("sweep"),
+		Comment:                 jsii.String("Calls the sweep until a run is done"),
+		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(machine())),
+		DefinitionSubstitutions: &map[string]*string{"Partition": g.stack.Partition(), "Function": g.Sweep.FunctionArn()},
+		Role: awsiam.NewRole(g.Construct, jsii.String("MachineRole"), &awsiam.RoleProps{
+			RoleName:    g.name("machine-" + *g.stack.Region()),
+			Description: jsii.String("Of the state machine of " + g.config.Stack.Name),
+			AssumedBy:   awsiam.NewServicePrincipal(jsii.String("states.amazonaws.com"), nil),
+		}),
+		TracingEnabled: jsii.Bool(true),
+	})
+	for _, allowed := range []struct {
+		sid, action string
+		on          *string
+	}{
+		{"Sweep", "lambda:InvokeFunction", g.Sweep.FunctionArn()},
+		{"Others", "states:ListExecutions", arn},
+	} {
+		g.Machine.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: &allowed.sid, Actions: jsii.Strings(allowed.action), Resources: &[]*string{allowed.on},
+		}))
+	}
+}
+
+func (g *Guardrail) addSchedule(id, part, run, expression string) {
+	if g.scheduler == nil {
+		g.scheduler = awsiam.NewRole(g.Construct, jsii.String("ScheduleRole"), &awsiam.RoleProps{
+			RoleName:    g.name("schedule-" + *g.stack.Region()),
+			Description: jsii.String("Of the schedules of " + g.config.Stack.Name),
+			// https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+			AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+				Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": g.stack.Account()}},
+			}),
+		})
+		g.scheduler.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: jsii.String("Start"), Actions: jsii.Strings("states:StartExecution"), Resources: &[]*string{g.Machine.StateMachineArn()},
+		}))
+		g.scheduler.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: jsii.String("DeadLetters"), Actions: jsii.Strings("sqs:SendMessage"), Resources: &[]*string{g.undelivered.QueueArn()},
+		}))
+	}
+	input, err := json.Marshal(map[string]string{"run": run})
+	if err != nil {
+		panic(err) // texts can always be written
+	}
+	awsscheduler.NewCfnSchedule(g.Construct, &id, &awsscheduler.CfnScheduleProps{
+		Name:               g.name(part),
+		Description:        jsii.String("Starts the " + run + " sweep"),
+		ScheduleExpression: &expression,
+		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
+		Target: &awsscheduler.CfnSchedule_TargetProperty{
+			Arn: g.Machine.StateMachineArn(), RoleArn: g.scheduler.RoleArn(), Input: jsii.String(string(input)),
+			DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: g.undelivered.QueueArn()},
+			RetryPolicy:      &awsscheduler.CfnSchedule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(3600), MaximumRetryAttempts: jsii.Number(185)},
+		},
+	})
+}
