@@ -20,11 +20,14 @@ require (
 	github.com/aws/jsii-runtime-go v1.139.0
 )
 
-// Tests and tools; quamina matches EventBridge patterns. config and cloudformation
-// are as old as service/lambda, so as not to raise what that brings into the function.
+// Tests and tools; quamina matches EventBridge patterns. What is AWS's is as old as
+// service/lambda, or older, so as not to raise what that brings into the function.
 require (
 	github.com/aws/aws-sdk-go-v2/config v1.33.3
 	github.com/aws/aws-sdk-go-v2/service/cloudformation v1.80.0
+	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.45.0
+	github.com/aws/aws-sdk-go-v2/service/securityhub v1.71.2
+	github.com/aws/aws-sdk-go-v2/service/sqs v1.46.0
 	github.com/cdklabs/cdk-nag-go/cdknag/v2 v2.35.0
 	github.com/google/go-cmp v0.7.0
 	github.com/rogpeppe/go-internal v1.16.0
