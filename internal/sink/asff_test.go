@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
@@ -156,7 +157,7 @@ func walkASFF(t *testing.T, path string, value any, seen map[string]bool) {
 		if n := utf8.RuneCountInString(v); n > f.longest || strings.TrimSpace(v) == "" {
 			t.Errorf("%s has %d characters, and may have 1 to %d: %q", path, n, f.longest, v)
 		}
-		if f.pattern != "" && !regexp.MustCompile(`^(?:`+f.pattern+`)$`).MatchString(v) {
+		if f.pattern != "" && !matches(f.pattern, v) {
 			t.Errorf("%s is %q, want %s", path, v, f.pattern)
 		}
 		for _, r := range v {
@@ -170,6 +171,16 @@ func walkASFF(t *testing.T, path string, value any, seen map[string]bool) {
 	if counted && (size < count.fewest || size > count.most) {
 		t.Errorf("%s has %d elements, and may have %d to %d", path, size, count.fewest, count.most)
 	}
+}
+
+var compiled sync.Map // regular expressions by pattern
+
+func matches(pattern, text string) bool {
+	expression, ok := compiled.Load(pattern)
+	if !ok {
+		expression, _ = compiled.LoadOrStore(pattern, regexp.MustCompile(`^(?:`+pattern+`)$`))
+	}
+	return expression.(*regexp.Regexp).MatchString(text)
 }
 
 // imported is what a test looks at.
