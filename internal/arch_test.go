@@ -57,6 +57,7 @@ var foreign = []struct {
 	why  string
 }{
 	{"github.com/aws/aws-sdk-go-v2", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/awscall", "internal/sink/", "internal/wire", "functions/", "internal/cmd/"}, "AWS is behind the adapters"},
+	{"github.com/aws/aws-sdk-go-v2/service", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/cmd/"}, "a generated client delays every cold start, used or not: the function has one, and internal/awscall for the rest"},
 	{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/lambdapolicy", "internal/lambdaadmin"}, "what the functions call, and so their permissions, is in one place"},
 	{"github.com/aws/aws-sdk-go-v2/config", []string{"internal/cmd/"}, "people's credentials are looked for in many places; a function's are handed to it"},
 	{"github.com/aws/aws-sdk-go-v2/service/cloudformation", []string{"internal/cmd/"}, "the command line finds what is deployed; what is deployed knows no stack"},

@@ -148,7 +148,9 @@ func TestErrorsNameCodeAndMessage(t *testing.T) {
 	}{
 		{"REST", "InvalidAccessException", "not subscribed", http.Header{"X-Amzn-Errortype": {"InvalidAccessException"}}, `{"Code":"x","Message":"not subscribed"}`},
 		{"JSON", "ResourceNotFoundException", "no such bus", nil, `{"__type":"ResourceNotFoundException","message":"no such bus"}`},
-		{"no JSON", "UnknownError", "", nil, "<html>"},
+		{"query", "AuthorizationError", "not yours", nil, `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>AuthorizationError</Code><Message>not yours</Message></Error></ErrorResponse>`},
+		{"neither", "UnknownError", "", nil, "<html><Code>x"},
+		{"no JSON", "UnknownError", "", nil, "a proxy is unhappy"},
 		{"nothing", "UnknownError", "", nil, ""},
 	}
 	for _, tt := range tests {

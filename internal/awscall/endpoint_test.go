@@ -10,11 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	bridge "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	hub "github.com/aws/aws-sdk-go-v2/service/securityhub"
+	topics "github.com/aws/aws-sdk-go-v2/service/sns"
 	smithyendpoints "github.com/aws/smithy-go/endpoints"
 
 	"lambda-guardrail/internal/awscall"
 	"lambda-guardrail/internal/sink/eventbridge"
 	"lambda-guardrail/internal/sink/securityhub"
+	"lambda-guardrail/internal/sink/sns"
 )
 
 // flags are a source of configuration.
@@ -54,6 +56,9 @@ func TestEndpointsAreThoseOfTheGeneratedClients(t *testing.T) {
 	}{
 		{securityhub.Service, func(region string, f flags) (url.URL, error) {
 			return uri(hub.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), hub.EndpointParameters{Region: &region, UseFIPS: &f.fips, UseDualStack: &f.dualStack}))
+		}},
+		{sns.Service, func(region string, f flags) (url.URL, error) {
+			return uri(topics.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), topics.EndpointParameters{Region: &region, UseFIPS: &f.fips, UseDualStack: &f.dualStack}))
 		}},
 		{eventbridge.Service, func(region string, f flags) (url.URL, error) {
 			return uri(bridge.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), bridge.EndpointParameters{Region: &region, UseFIPS: &f.fips, UseDualStack: &f.dualStack}))
