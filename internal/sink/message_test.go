@@ -220,6 +220,34 @@ func TestAMessageThatWouldBeTooLongSaysWhatItLacks(t *testing.T) {
 	}
 }
 
+func TestChatSaysWhatThereIsRoomForAndNeverHalfACommand(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		restore string
+		want    bool
+	}{
+		{"a command that fits", "aws lambda put-resource-policy --policy=" + strings.Repeat("a", 5000), true},
+		{"one that does not", "aws lambda put-resource-policy --policy=" + strings.Repeat("a", 7900), false},
+		{"one that would have to be changed", "aws lambda put-resource-policy --policy='`'", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := guardtest.Examples()[0].Finding
+			f.Restore = tt.restore
+			m, err := ChatMessage(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := checkChat(t, m.Body).Content.Description
+			if got := strings.Contains(text, tt.restore); got != tt.want || strings.Contains(text, "To put it back") != tt.want {
+				t.Errorf("the command is there: %t, want %t: %s", got, tt.want, text)
+			}
+			if !strings.Contains(text, "alice") {
+				t.Errorf("nobody is named in %s", text)
+			}
+		})
+	}
+}
+
 func TestEveryExampleFitsIntoItsSubjectWithTheFunction(t *testing.T) {
 	for _, x := range guardtest.Examples() {
 		if line := Subject(x.Finding); !strings.Contains(line, "orders:live") || !strings.Contains(line, "(eu-central-1)") {
@@ -241,6 +269,8 @@ func TestInert(t *testing.T) {
 		{"a mention is none", code, "@here", 100, `\u0040here`},
 		{"a link is none", mail, "https://evil.example", 100, `https:/\u002fevil.example`},
 		{"nor without its scheme", mail, "Www.evil.example", 100, `\u0057ww.evil.example`},
+		{"a quotation mark does not end the quotation", mail, "\u201d Done", 100, `\u201d Done`},
+		{"markup in our own words", prose, "a_b*c", 100, `a\u005fb\u002ac`},
 		{"a character beyond the first plane", mail, "\U000e0041", 100, `\udb40\udc41`},
 		{"a line stays one", mail, "a\r\nb", 100, `a\u000d\u000ab`},
 		{"what is too long ends in dots", mail, "abcdefgh", 6, "abc..."},
