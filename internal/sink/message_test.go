@@ -131,16 +131,20 @@ func FuzzMessages(f *testing.F) {
 	for _, seed := range hostileTexts {
 		f.Add(seed)
 	}
-	f.Add(strings.Repeat("`", 8000))
-	f.Add(strings.Repeat("\u202e", 3000))
 	f.Fuzz(func(t *testing.T, s string) {
-		if s == "" || len(s) > 10_000 {
-			return // a function has a name
+		if s == "" || len(s) > 1000 {
+			return // a function has a name; long texts have a test of their own
 		}
 		for _, outcome := range []guard.Outcome{guard.Reverted, guard.Failed} {
 			checkHostile(t, s, outcome)
 		}
 	})
+}
+
+func TestLongHostileTextsAreCut(t *testing.T) {
+	for _, s := range hostileTexts {
+		checkHostile(t, strings.Repeat(s, 8000/len(s)), guard.Reverted)
+	}
 }
 
 func checkHostile(t *testing.T, s string, outcome guard.Outcome) {
@@ -220,8 +224,43 @@ func TestAMessageThatWouldBeTooLongSaysWhatItLacks(t *testing.T) {
 	}
 }
 
-func TestEveryExampleFitsIntoItsSubjectWithTheFunction(t *testing.T) {
+func TestChatSaysWhatThereIsRoomForAndNeverHalfACommand(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		restore string
+		want    bool
+	}{
+		{"a command that fits", "aws lambda put-resource-policy --policy=" + strings.Repeat("a", 5000), true},
+		{"one that does not", "aws lambda put-resource-policy --policy=" + strings.Repeat("a", 7900), false},
+		{"one that would have to be changed", "aws lambda put-resource-policy --policy='`'", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := guardtest.Examples()[0].Finding
+			f.Restore = tt.restore
+			m, err := ChatMessage(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := checkChat(t, m.Body).Content.Description
+			if got := strings.Contains(text, tt.restore); got != tt.want || strings.Contains(text, "To put it back") != tt.want {
+				t.Errorf("the command is there: %t, want %t: %s", got, tt.want, text)
+			}
+			if !strings.Contains(text, "alice") {
+				t.Errorf("nobody is named in %s", text)
+			}
+		})
+	}
+}
+
+func TestNothingOfAnExampleIsCut(t *testing.T) {
 	for _, x := range guardtest.Examples() {
+		m, err := ChatMessage(x.Finding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(m.Body, "...") || strings.Contains(Text(x.Finding), "...") {
+			t.Errorf("%s is cut: %s", x.Name, m.Body)
+		}
 		if line := Subject(x.Finding); !strings.Contains(line, "orders:live") || !strings.Contains(line, "(eu-central-1)") {
 			t.Errorf("%s: %s", x.Name, line)
 		}
@@ -241,6 +280,8 @@ func TestInert(t *testing.T) {
 		{"a mention is none", code, "@here", 100, `\u0040here`},
 		{"a link is none", mail, "https://evil.example", 100, `https:/\u002fevil.example`},
 		{"nor without its scheme", mail, "Www.evil.example", 100, `\u0057ww.evil.example`},
+		{"a quotation mark does not end the quotation", mail, "\u201d Done", 100, `\u201d Done`},
+		{"markup in our own words", prose, "a_b*c", 100, `a\u005fb\u002ac`},
 		{"a character beyond the first plane", mail, "\U000e0041", 100, `\udb40\udc41`},
 		{"a line stays one", mail, "a\r\nb", 100, `a\u000d\u000ab`},
 		{"what is too long ends in dots", mail, "abcdefgh", 6, "abc..."},
