@@ -300,8 +300,8 @@ func hostileFinding(s string) guard.Finding {
 	f.Resource = guard.Resource{Partition: "aws", Region: "eu-central-1", Account: "111122223333", Function: name, Qualifier: name}
 	f.Role, f.FunctionURL = name, &guard.FunctionURL{AuthType: name, Address: name}
 	f.Attack, f.NextSteps, f.FoundBy, f.ElasticRule = []string{name, "T1546"}, slices.Repeat([]string{name}, 12), guard.FoundBy(name), name
-	f.Beside = slices.Repeat([]guard.Beside{{ID: s, Sid: s}}, 20)
-	f.Verdict.Strangers = slices.Repeat(f.Verdict.Strangers, 20)
+	f.Beside = slices.Repeat([]guard.Beside{{ID: s, Sid: s}}, someItems+2)
+	f.Verdict.Strangers = slices.Repeat(f.Verdict.Strangers, someItems+2)
 	f.OpenedAt, f.ClosedAt = now.Add(-time.Minute), now
 	f.Outcome = guard.Outcome("x" + s)
 	return f
@@ -312,6 +312,7 @@ func FuzzSecurityHub(f *testing.F) {
 		f.Add(seed)
 	}
 	plain := slices.Sorted(maps.Keys(productFields(hostileFinding("plain"))))
+	most := len(facts(hostileFinding("plain"), func(string, int) string { return "x" }))
 	f.Fuzz(func(t *testing.T, s string) {
 		a := imported(t, hostileFinding(s), now)
 		if a.RecordState != "ACTIVE" || a.Compliance.Status != "FAILED" || a.FindingProviderFields.Severity.Label != "HIGH" || a.AWSAccountID != "111122223333" {
@@ -322,7 +323,7 @@ func FuzzSecurityHub(f *testing.F) {
 				t.Errorf("the field %q is forged", name)
 			}
 		}
-		if lines := strings.Count(a.Description, "\n"); lines > len(facts(hostileFinding("plain"), func(string, int) string { return "x" })) {
+		if lines := strings.Count(a.Description, "\n"); lines > most {
 			t.Errorf("%d lines: %s", lines, a.Description)
 		}
 	})
