@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/restjson"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -151,7 +150,6 @@ func read(call Call) func(context.Context, middleware.DeserializeInput, middlewa
 				RequestID:     answer.Header.Get("X-Amzn-Requestid"),
 			}
 		}
-		awsmiddleware.SetRequestIDMetadata(&m, answer.Header.Get("X-Amzn-Requestid"))
 		return out, m, err
 	}
 }
