@@ -2,15 +2,15 @@ module lambda-guardrail
 
 go 1.26.0
 
-// The functions. The services are held: later ones initialise a table of schemas
-// at every cold start. kms and s3 are the sweep's alone.
+// The functions. service/lambda is held: later ones initialise a table of schemas at
+// every cold start. Every client has a table of endpoints: internal/awscall does
+// without the others. kms and s3 are the sweep's alone.
 require (
 	github.com/aws/aws-lambda-go v1.55.1
 	github.com/aws/aws-sdk-go-v2 v1.48.0
 	github.com/aws/aws-sdk-go-v2/service/kms v1.58.0
 	github.com/aws/aws-sdk-go-v2/service/lambda v1.107.0
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.112.0
-	github.com/aws/aws-sdk-go-v2/service/sns v1.46.0
 	github.com/aws/smithy-go v1.28.9
 	github.com/go-json-experiment/json v1.27.2
 )
@@ -22,17 +22,21 @@ require (
 	github.com/aws/jsii-runtime-go v1.139.0
 )
 
-// Tests and tools; quamina matches EventBridge patterns. config, cloudformation,
-// cloudwatchlogs and iam are as old as service/lambda, so as not to raise what that
-// brings into the function.
+// Tests and tools; quamina matches EventBridge patterns. What is AWS's is as old as
+// service/lambda, or older, so as not to raise what that brings into the functions.
 require (
 	github.com/aws/aws-sdk-go-v2/config v1.33.3
 	github.com/aws/aws-sdk-go-v2/service/cloudformation v1.80.0
 	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.86.0
+	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.45.0
 	github.com/aws/aws-sdk-go-v2/service/iam v1.62.0
+	github.com/aws/aws-sdk-go-v2/service/securityhub v1.71.2
+	github.com/aws/aws-sdk-go-v2/service/sns v1.46.0
+	github.com/aws/aws-sdk-go-v2/service/sqs v1.46.0
 	github.com/cdklabs/cdk-nag-go/cdknag/v2 v2.35.0
 	github.com/google/go-cmp v0.7.0
 	github.com/rogpeppe/go-internal v1.16.0
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/spf13/cobra v1.10.2
 	golang.org/x/term v0.47.0
 	pgregory.net/rapid v1.3.0
@@ -69,6 +73,7 @@ require (
 	golang.org/x/sync v0.22.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/telemetry v0.0.0-20260708182218-49f421fb7959 // indirect
+	golang.org/x/text v0.14.0 // indirect
 	golang.org/x/tools v0.48.0 // indirect
 	golang.org/x/tools/cmd/godoc v0.1.0-deprecated // indirect
 	golang.org/x/tools/godoc v0.1.0-deprecated // indirect

@@ -46,6 +46,7 @@ var graph = []node{
 		"puts the parts together, so that what is rehearsed is what is deployed"},
 	{"internal/lambdatest", []string{"internal/iampolicy"}, "a stand-in that shared our adapter's code would share its mistakes"},
 	{"internal/runtimetest", nil, "the runtime knows no function"},
+	{"internal/mototest", nil, "what others think of AWS is a second opinion only as long as it shares nothing with ours"},
 	{"internal/cmd/", []string{"functions/", "internal/", "testdata"}, "commands may use everything but CDK, which would make them ten times as large"},
 	{"functions/", []string{"internal/wire", "internal/config", "internal/cloudtrail", "internal/guard", "internal/seen", "internal/sink", "internal/sink/", "internal/sweep"}, "wiring only"},
 	{"infra", []string{"internal/cloudtrail", "internal/config", "internal/exposure", "internal/guard"}, "rule, environment and permissions are made from what the code understands"},
@@ -59,6 +60,7 @@ var foreign = []struct {
 	why  string
 }{
 	{"github.com/aws/aws-sdk-go-v2", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/awscall", "internal/seen", "internal/sink/", "internal/wire", "functions/", "internal/cmd/", "internal/mototest"}, "AWS is behind the adapters"},
+	{"github.com/aws/aws-sdk-go-v2/service", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/seen", "internal/cmd/"}, "a generated client delays every cold start, used or not: the change-triggered function has one, and internal/awscall for the rest"},
 	{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/lambdapolicy", "internal/lambdaadmin"}, "what the functions call, and so their permissions, is in one place"},
 	{"github.com/aws/aws-sdk-go-v2/config", []string{"internal/cmd/"}, "people's credentials are looked for in many places; a function's are handed to it"},
 	{"github.com/aws/aws-sdk-go-v2/service/iam", []string{"internal/cmd/"}, "a drill makes a role that permits nothing; what is deployed makes no roles"},
@@ -70,7 +72,7 @@ var foreign = []struct {
 	{"github.com/aws/constructs-go", []string{"infra"}, "part of CDK"},
 	{"github.com/aws/jsii-runtime-go", []string{"infra"}, "part of CDK"},
 	{"net/http/httptest", []string{"internal/lambdatest", "internal/runtimetest"}, "servers are for stand-ins"},
-	{"os", []string{"functions/", "internal/cmd/", "infra", "internal/runtimetest"}, "files and the environment are read at the edge and handed in"},
+	{"os", []string{"functions/", "internal/cmd/", "infra", "internal/runtimetest", "internal/mototest"}, "files and the environment are read at the edge and handed in"},
 	{"regexp", []string{"internal/cmd/", "infra", "internal/lambdatest", "internal/runtimetest"}, "compiling an expression at start delays every cold start"},
 }
 

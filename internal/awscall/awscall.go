@@ -15,10 +15,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/restjson"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -150,15 +150,31 @@ func read(call Call) func(context.Context, middleware.DeserializeInput, middlewa
 				RequestID:     answer.Header.Get("X-Amzn-Requestid"),
 			}
 		}
-		awsmiddleware.SetRequestIDMetadata(&m, answer.Header.Get("X-Amzn-Requestid"))
 		return out, m, err
 	}
 }
 
-// failure reads an error in either JSON protocol of AWS.
+// failure reads an error in any of AWS's three protocols.
 // https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
+// https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#operation-error-serialization
 func failure(answer *smithyhttp.Response, body []byte) error {
-	code, message, _ := restjson.GetErrorInfo(json.NewDecoder(bytes.NewReader(body))) // a body that is no JSON says nothing
+	var code, message string
+	if bytes.HasPrefix(body, []byte("<")) {
+		code, message = element(string(body), "Code"), element(string(body), "Message")
+	} else {
+		code, message, _ = restjson.GetErrorInfo(json.NewDecoder(bytes.NewReader(body))) // what is no JSON says nothing
+	}
 	code = cmp.Or(answer.Header.Get("X-Amzn-Errortype"), code, "UnknownError")
 	return &smithy.GenericAPIError{Code: restjson.SanitizeErrorCode(code), Message: message}
+}
+
+// element returns the text of the first XML element of that name: encoding/xml
+// would be initialised at every cold start, for two words of an error.
+func element(document, name string) string {
+	_, rest, _ := strings.Cut(document, "<"+name+">")
+	text, _, ended := strings.Cut(rest, "</"+name+">")
+	if !ended {
+		return ""
+	}
+	return text
 }

@@ -11,9 +11,10 @@ import (
 
 // Service is one of AWS's, by the names that it has.
 type Service struct {
-	ID      string // the SDK's, as in AWS_ENDPOINT_URL_ID
-	Prefix  string // of its hosts, and what calls are signed for
-	GovFIPS bool   // its plain endpoint in GovCloud is the one with FIPS
+	ID           string // the SDK's, as in AWS_ENDPOINT_URL_ID
+	Prefix       string // of its hosts, and what calls are signed for
+	GovFIPS      bool   // in GovCloud its plain endpoint is the one with FIPS
+	GovDualStack bool   // and so is the one with dual stack
 }
 
 // partitions are recognised by how the names of their regions begin; the last one
@@ -67,7 +68,8 @@ func (c *Client) endpoint(ctx context.Context) (*url.URL, error) {
 
 func (s Service) host(region string, fips, dualStack bool) string {
 	prefix := s.Prefix
-	if fips && (dualStack || !s.GovFIPS || !strings.HasPrefix(region, "us-gov-")) {
+	always := s.GovFIPS && !dualStack || s.GovDualStack && dualStack
+	if fips && !(always && strings.HasPrefix(region, "us-gov-")) {
 		prefix += "-fips"
 	}
 	for _, p := range partitions {

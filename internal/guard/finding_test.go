@@ -96,7 +96,7 @@ func TestNextSteps(t *testing.T) {
 		"audited-sweep":           {"It is open.", "Find out who opened it", "Look for", "Find out whether"},
 		"exempt":                  {"Nothing to do: an exemption covers it until 2026-12-23T12:00:00Z."},
 		"needs-review":            {"Judge the statement yourself", "Ask whoever", "If they", "The call", "Look", "Find"},
-		"failed":                  {"It may still be open: read the error, then look with: `aws lambda get-policy --region=eu-central-1 --function-name=orders:live`.", "If other statements", "Ask", "If", "The call", "Look", "Find"},
+		"failed":                  {"It may still be open: read the error, then look with: `aws lambda get-policy --region=eu-central-1 --function-name=orders:live`.", "If other", "Ask", "If", "The call", "Look", "Find"},
 		"audited-external":        {"Ask the owner whether the outsider"},
 		"audited-confused-deputy": {"Bind the service to your own resources"},
 	}

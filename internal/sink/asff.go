@@ -70,7 +70,7 @@ type asffResource struct {
 }
 
 type asffFunction struct {
-	FunctionName string
+	FunctionName string `json:",omitempty"`
 	Role         string `json:",omitempty"`
 	Version      string `json:",omitempty"`
 }
@@ -229,7 +229,7 @@ func productFields(f guard.Finding) map[string]string {
 	}
 	named := map[string]string{}
 	for name, value := range fields {
-		if value = record(value, maxASFFValue); strings.TrimSpace(value) != "" {
+		if value = record(value, maxASFFValue); value != "" {
 			named["lambda-guardrail/"+name] = value
 		}
 	}
@@ -252,10 +252,14 @@ func joined[T any](items []T, text func(T) string) string {
 }
 
 // record returns text in printable characters and at most limit bytes, for a
-// machine: unlike [reader.inert] it leaves links and mentions alone.
+// machine: unlike [reader.inert] it leaves links and mentions alone. White space
+// alone is nothing: Security Hub refuses it.
 func record(text string, limit int) string {
 	const dots = "..."
 	printable := guard.PrintableJSON(text)
+	if strings.TrimSpace(printable) == "" {
+		return ""
+	}
 	if len(printable) <= limit {
 		return printable
 	}

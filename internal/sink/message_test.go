@@ -131,80 +131,66 @@ func FuzzMessages(f *testing.F) {
 	for _, seed := range hostileTexts {
 		f.Add(seed)
 	}
-	f.Add(strings.Repeat("`", 8000))
-	f.Add(strings.Repeat("\u202e", 3000))
 	f.Fuzz(func(t *testing.T, s string) {
-		if len(s) > 10_000 {
-			return
+		if s == "" || len(s) > 1000 {
+			return // a function has a name; long texts have a test of their own
 		}
-		for _, outcome := range []guard.Outcome{guard.Reverted, guard.Failed, guard.Exempt} {
-			finding := hostile(s)
-			finding.Outcome = outcome
-			topic, err := TopicMessage(finding)
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkMail(t, finding, checkMessage(t, topic)["email"])
-			chat, err := ChatMessage(finding)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n := checkChat(t, chat.Body)
-			for _, text := range append(n.Content.NextSteps, n.Content.Title, n.Metadata.Summary, n.Content.Description) {
-				if link.MatchString(text) || mention.MatchString(text) {
-					t.Errorf("something works in %q", text)
-				}
-				// Outside of code spans there is no markup, and no span is left open.
-				if bare := spans.ReplaceAllString(text, ""); markup.MatchString(strings.TrimPrefix(bare, "["+strings.ToUpper(finding.Severity.String())+"]")) {
-					t.Errorf("markup in %q", bare)
-				}
-			}
-			if got, want := strings.Count(n.Content.Description, "\n"), strings.Count(harmlessChat(t, outcome), "\n"); got > want {
-				t.Errorf("%d lines, want %d: %q", got, want, n.Content.Description)
-			}
+		for _, outcome := range []guard.Outcome{guard.Reverted, guard.Failed} {
+			checkHostile(t, s, outcome)
 		}
 	})
 }
 
-// harmless is what hostile is with a text of one letter.
-func harmless(outcome guard.Outcome) guard.Finding {
-	f := hostile("a")
-	f.Outcome = outcome
-	return f
+func TestLongHostileTextsAreCut(t *testing.T) {
+	for _, s := range hostileTexts {
+		checkHostile(t, strings.Repeat(s, 8000/len(s)), guard.Reverted)
+	}
 }
 
-func harmlessChat(t *testing.T, outcome guard.Outcome) string {
-	m, err := ChatMessage(harmless(outcome))
+func checkHostile(t *testing.T, s string, outcome guard.Outcome) {
+	f, plain := hostile(s), hostile("a")
+	f.Outcome, plain.Outcome = outcome, outcome
+	topic, err := TopicMessage(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return checkChat(t, m.Body).Content.Description
-}
-
-// checkMail checks that a mail has the lines that it has with harmless texts, each
-// with the same label, and no link.
-func checkMail(t *testing.T, f guard.Finding, mail string) {
-	t.Helper()
+	mail := checkMessage(t, topic)["email"]
 	if link.MatchString(mail) {
 		t.Errorf("a link in %q", mail)
 	}
-	want := labels(Text(harmless(f.Outcome)))
-	got := labels(mail)
-	if f.Sid == "" { // what is empty is left out
-		return
-	}
-	if !slices.Equal(got, want) {
+	// No text makes a line of its own, or takes one away.
+	if got, want := labels(mail), labels(Text(plain)); !slices.Equal(got, want) {
 		t.Errorf("lines begin with %q, want %q", got, want)
+	}
+
+	chat, err := ChatMessage(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := checkChat(t, chat.Body)
+	for _, text := range append(n.Content.NextSteps, n.Content.Title, n.Metadata.Summary, n.Content.Description) {
+		if link.MatchString(text) || mention.MatchString(text) {
+			t.Errorf("something works in %q", text)
+		}
+		// Outside of code spans there is no markup, and no span is left open.
+		if bare := strings.TrimPrefix(spans.ReplaceAllString(text, ""), "[HIGH]"); markup.MatchString(bare) {
+			t.Errorf("markup in %q", bare)
+		}
+	}
+	if got, want := strings.Count(n.Content.Description, "\n"), strings.Count(description(plain), "\n"); got > want {
+		t.Errorf("%d lines, want %d: %q", got, want, n.Content.Description)
 	}
 }
 
+// labels returns how the lines of a mail begin, but the first one, which begins
+// with who gets in.
 func labels(mail string) []string {
 	var all []string
 	for line := range strings.Lines(mail) {
 		label := strings.TrimRight(line, "\n")
 		all = append(all, label[:min(len(label), 4)])
 	}
-	return all[1:] // after the claim, which begins with who
+	return all[1:]
 }
 
 func TestAMessageThatWouldBeTooLongSaysWhatItLacks(t *testing.T) {
@@ -238,8 +224,43 @@ func TestAMessageThatWouldBeTooLongSaysWhatItLacks(t *testing.T) {
 	}
 }
 
-func TestEveryExampleFitsIntoItsSubjectWithTheFunction(t *testing.T) {
+func TestChatSaysWhatThereIsRoomForAndNeverHalfACommand(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		restore string
+		want    bool
+	}{
+		{"a command that fits", "aws lambda put-resource-policy --policy=" + strings.Repeat("a", 5000), true},
+		{"one that does not", "aws lambda put-resource-policy --policy=" + strings.Repeat("a", 7900), false},
+		{"one that would have to be changed", "aws lambda put-resource-policy --policy='`'", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := guardtest.Examples()[0].Finding
+			f.Restore = tt.restore
+			m, err := ChatMessage(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := checkChat(t, m.Body).Content.Description
+			if got := strings.Contains(text, tt.restore); got != tt.want || strings.Contains(text, "To put it back") != tt.want {
+				t.Errorf("the command is there: %t, want %t: %s", got, tt.want, text)
+			}
+			if !strings.Contains(text, "alice") {
+				t.Errorf("nobody is named in %s", text)
+			}
+		})
+	}
+}
+
+func TestNothingOfAnExampleIsCut(t *testing.T) {
 	for _, x := range guardtest.Examples() {
+		m, err := ChatMessage(x.Finding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(m.Body, "...") || strings.Contains(Text(x.Finding), "...") {
+			t.Errorf("%s is cut: %s", x.Name, m.Body)
+		}
 		if line := Subject(x.Finding); !strings.Contains(line, "orders:live") || !strings.Contains(line, "(eu-central-1)") {
 			t.Errorf("%s: %s", x.Name, line)
 		}
@@ -259,6 +280,8 @@ func TestInert(t *testing.T) {
 		{"a mention is none", code, "@here", 100, `\u0040here`},
 		{"a link is none", mail, "https://evil.example", 100, `https:/\u002fevil.example`},
 		{"nor without its scheme", mail, "Www.evil.example", 100, `\u0057ww.evil.example`},
+		{"a quotation mark does not end the quotation", mail, "\u201d Done", 100, `\u201d Done`},
+		{"markup in our own words", prose, "a_b*c", 100, `a\u005fb\u002ac`},
 		{"a character beyond the first plane", mail, "\U000e0041", 100, `\udb40\udc41`},
 		{"a line stays one", mail, "a\r\nb", 100, `a\u000d\u000ab`},
 		{"what is too long ends in dots", mail, "abcdefgh", 6, "abc..."},

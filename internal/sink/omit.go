@@ -15,7 +15,9 @@ var omissions = [...]struct {
 }{
 	{"restore", func(f *guard.Finding) { f.Restore = "" }},
 	{"policyBefore", func(f *guard.Finding) { f.PolicyBefore = "" }},
-	{"verdict", func(f *guard.Finding) { f.Verdict = exposure.Verdict{Level: f.Verdict.Level, Access: f.Verdict.Access} }},
+	{"verdict", func(f *guard.Finding) {
+		f.Verdict = exposure.Verdict{Level: f.Verdict.Level, Access: f.Verdict.Access, Strangers: []exposure.Witness{}, Reasons: []exposure.Reason{}}
+	}},
 	{"statement", func(f *guard.Finding) { f.Statement = "" }},
 	{"sid", func(f *guard.Finding) { f.Sid = "" }},
 	{"error", func(f *guard.Finding) { f.Error = "" }},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"lambda-guardrail/internal/guard/guardtest"
 	"lambda-guardrail/internal/lambdapolicy"
 	"lambda-guardrail/internal/lambdatest"
+	"lambda-guardrail/internal/sink"
 	"lambda-guardrail/internal/wire"
 	"lambda-guardrail/testdata"
 )
@@ -193,6 +195,43 @@ func TestAnEventLeadsToARevert(t *testing.T) {
 	}
 	if lines := strings.Count(log.String(), "\n"); lines != 2 || !strings.Contains(log.String(), `"Outcome":"reverted"`) {
 		t.Errorf("the log says %s", log.String())
+	}
+}
+
+func TestAnAttemptThatFailsIsInTheLogAndCounted(t *testing.T) {
+	a, environ := account(t, policy)
+	a.Order(lambdatest.Fault{Operation: "GetPolicy", Kind: lambdatest.Throttle}, lambdatest.Fault{Operation: "RemovePermission", Kind: lambdatest.Throttle})
+	var log bytes.Buffer
+	if _, err := handler(t, environ, config.Config{Mode: guard.Enforce}, &log).Invoke(t.Context(), []byte(event)); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(log.String()) {
+		var l struct {
+			Msg, Call, Class, Code string
+			APIErrorsThrottled     int
+		}
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		if l.Msg == "api-error" {
+			got = append(got, fmt.Sprint(l.Call, " ", l.Class, " ", l.Code, " ", l.APIErrorsThrottled))
+		}
+	}
+	want := []string{"GetPolicy throttled TooManyRequestsException 1", "RemovePermission throttled TooManyRequestsException 1"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestTheLogKnowsEveryClassOfFailure(t *testing.T) {
+	for _, class := range lambdapolicy.Classes() {
+		var out bytes.Buffer
+		sink.NewLog(&out, wire.Clock{}.Now).APIError("GetPolicy", string(class), "")
+		name := "APIErrors" + strings.ToUpper(string(class[:1])) + string(class[1:])
+		if !strings.Contains(out.String(), `"`+name+`":1`) {
+			t.Errorf("%s is not counted as %s: %s", class, name, out.String())
+		}
 	}
 }
 

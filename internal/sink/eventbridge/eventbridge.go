@@ -18,7 +18,7 @@ import (
 )
 
 // Service is where the calls go.
-var Service = awscall.Service{ID: "EventBridge", Prefix: "events", GovFIPS: true}
+var Service = awscall.Service{ID: "EventBridge", Prefix: "events", GovFIPS: true, GovDualStack: true}
 
 // Sink puts each finding on the bus. It implements [guard.Sink].
 type Sink struct {

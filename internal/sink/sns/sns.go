@@ -7,22 +7,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net/url"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sns"
-	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"lambda-guardrail/internal/awscall"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/sink"
 )
 
-// attempts is how often a message is sent at the most, whatever the configuration
-// says of the Lambda API: all of it must fit into the guard's time for a sink.
-const attempts = 3
+// Service is where the calls go.
+var Service = awscall.Service{ID: "SNS", Prefix: "sns", GovFIPS: true}
 
 // Sink publishes each finding once to each topic. It implements [guard.Sink].
 type Sink struct {
-	client *sns.Client
+	client *awscall.Client
 	topics []topic
 }
 
@@ -36,7 +37,7 @@ var _ guard.Sink = (*Sink)(nil)
 
 // New returns a Sink that publishes to the topics with these ARNs; "" is none.
 func New(cfg aws.Config, forAll, forChat string) *Sink {
-	s := &Sink{client: sns.NewFromConfig(cfg, func(o *sns.Options) { o.RetryMaxAttempts = attempts })}
+	s := &Sink{client: awscall.New(cfg, Service)}
 	for _, t := range []topic{{forAll, "json", sink.TopicMessage}, {forChat, "", sink.ChatMessage}} {
 		if t.arn != "" {
 			s.topics = append(s.topics, t)
@@ -59,21 +60,28 @@ func (s *Sink) Report(ctx context.Context, f guard.Finding) error {
 	return errors.Join(failures...)
 }
 
+// publish sends one message.
+// https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 func (s *Sink) publish(ctx context.Context, t topic, f guard.Finding) error {
 	m, err := t.message(f)
 	if err != nil {
 		return err
 	}
-	in := &sns.PublishInput{TopicArn: &t.arn, Message: &m.Body, MessageAttributes: map[string]types.MessageAttributeValue{}}
+	form := url.Values{"Action": {"Publish"}, "Version": {"2010-03-31"}, "TopicArn": {t.arn}, "Message": {m.Body}}
 	if m.Subject != "" {
-		in.Subject = &m.Subject
+		form.Set("Subject", m.Subject)
 	}
 	if t.structure != "" {
-		in.MessageStructure = &t.structure
+		form.Set("MessageStructure", t.structure)
 	}
-	for name, value := range m.Attributes {
-		in.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
+	for i, name := range slices.Sorted(maps.Keys(m.Attributes)) {
+		entry := fmt.Sprintf("MessageAttributes.entry.%d.", i+1)
+		form.Set(entry+"Name", name)
+		form.Set(entry+"Value.DataType", "String")
+		form.Set(entry+"Value.StringValue", m.Attributes[name])
 	}
-	_, err = s.client.Publish(ctx, in)
-	return err
+	return s.client.Do(ctx, awscall.Call{
+		Operation: "Publish", Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+		Body: []byte(form.Encode()), Read: func([]byte) error { return nil }, // of what was taken, it says the message's id
+	})
 }
