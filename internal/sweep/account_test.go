@@ -55,7 +55,7 @@ func policyOf(arn string, statements ...string) string {
 type simulation struct {
 	*lambdatest.Account
 	clock    *guardtest.Clock
-	recorder *guardtest.Recorder
+	found    *found
 	store    *memory
 	settings guard.Settings
 	share    int // percent
@@ -84,7 +84,7 @@ func newSimulation(z size, seed uint64) *simulation {
 	s := &simulation{
 		Account:  lambdatest.New("aws", "eu-west-1", "111122223333"),
 		clock:    guardtest.NewClock(start),
-		recorder: &guardtest.Recorder{},
+		found:    &found{ids: map[string]bool{}},
 		store:    &memory{objects: map[string][]byte{}},
 		settings: guard.Settings{Mode: guard.Enforce, FunctionURLs: guard.Enforce, Trust: exposure.Trust{Orgs: []string{"o-a1b2c3d4e5"}}},
 		share:    33,
@@ -169,7 +169,7 @@ func (s *simulation) sweep() *sweep.Sweep {
 	}, pace), s.clock, nil)
 	parts := sweep.Parts{
 		Inventory: policies, Clock: s.clock, Pace: pace, Settings: s.settings, MaxReverts: 1_000_000,
-		Inspector: guard.New(policies, policies, []guard.Sink{s.recorder}, s.recorder, s.clock, s.settings),
+		Inspector: guard.New(policies, policies, []guard.Sink{s.found}, s.found, s.clock, s.settings),
 	}
 	if s.store != nil {
 		parts.Seen = s.store
@@ -221,6 +221,34 @@ func (s *simulation) run(ctx context.Context, kind sweep.Kind, killings ...int) 
 		}
 		token = r.Token
 	}
+}
+
+// found keeps as little as it can of what it is told of: accounts are large.
+type found struct {
+	mu     sync.Mutex
+	ids    map[string]bool // of what was reported, or written down before its removal
+	errors []string
+}
+
+// Name implements [guard.Sink].
+func (*found) Name() string { return "found" }
+
+// Report implements [guard.Sink].
+func (f *found) Report(ctx context.Context, finding guard.Finding) error {
+	return f.Record(ctx, []guard.Finding{finding})
+}
+
+// Record implements [guard.Evidence].
+func (f *found) Record(_ context.Context, fs []guard.Finding) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, finding := range fs {
+		f.ids[finding.ID] = true
+		if finding.Error != "" {
+			f.errors = append(f.errors, finding.Error)
+		}
+	}
+	return nil
 }
 
 // memory is a Seen.

@@ -28,7 +28,7 @@ func BenchmarkFullAccount(b *testing.B) {
 		}
 		took := s.clock.Now().Sub(start)
 		s.settled(b, s.untouched())
-		if got := len(s.ids()); got != statements || r.Summary.Reverted != statements || r.Summary.Read != z.resources() {
+		if got := len(s.found.ids); got != statements || r.Summary.Reverted != statements || r.Summary.Read != z.resources() {
 			b.Errorf("%d statements found, want %d: %+v", got, statements, r.Summary)
 		}
 		calls := s.Counts()
@@ -56,13 +56,13 @@ func BenchmarkFullAccount(b *testing.B) {
 			}
 		}
 		s.Forget()
-		found, then := len(s.ids()), s.clock.Now()
+		found, then := len(s.found.ids), s.clock.Now()
 		statements = s.statements()
 		if r, err = s.run(b.Context(), sweep.Incremental); err != nil {
 			b.Fatal(err)
 		}
 		s.settled(b, s.untouched())
-		if got := len(s.ids()) - found; got != statements {
+		if got := len(s.found.ids) - found; got != statements {
 			b.Errorf("the incremental run found %d statements, want %d", got, statements)
 		}
 		b.ReportMetric(float64(s.Counts()["GetPolicy"]), "GetPolicy-incremental")

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"lambda-guardrail/internal/exposure"
@@ -87,7 +88,7 @@ func (s *Summary) unreadable(what string, err error) {
 	s.Unreadable++
 	if len(s.Examples) < maxExamples {
 		text := what + ": " + err.Error()
-		s.Examples = append(s.Examples, text[:min(len(text), 500)])
+		s.Examples = append(s.Examples, strings.ToValidUTF8(text[:min(len(text), 500)], ""))
 	}
 }
 

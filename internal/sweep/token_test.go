@@ -3,6 +3,7 @@ package sweep
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,23 @@ func TestATokenIsReadAsItWasGiven(t *testing.T) {
 		got, err := readToken(p.token(), Full, now)
 		if diff := cmp.Diff(p, got); diff != "" || err != nil {
 			t.Errorf("%v (-given +read):\n%s", err, diff)
+		}
+	}
+}
+
+// What an error says may be anything, and is cut somewhere.
+func TestATokenWithErrorsInItIsReadAsItWasGiven(t *testing.T) {
+	for _, text := range []string{"<html>\u2028&", "\xff\xfe", strings.Repeat("é", 1000), strings.Repeat("x", 400) + strings.Repeat("日", 100)} {
+		p := someProgress()
+		for range 2 * maxExamples {
+			p.Summary.unreadable("arn", errors.New(text))
+		}
+		got, err := readToken(p.token(), Full, now)
+		if err != nil || len(got.Summary.Examples) != maxExamples || got.Summary.Unreadable != 2*maxExamples {
+			t.Errorf("%q: %v", text, err)
+		}
+		if len(p.token()) > 32<<10 {
+			t.Errorf("the token has %d bytes", len(p.token()))
 		}
 	}
 }
