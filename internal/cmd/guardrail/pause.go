@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,23 +9,14 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/spf13/cobra"
 
 	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
-	"lambda-guardrail/internal/lambdaadmin"
-	"lambda-guardrail/internal/wire"
 )
 
-// The variables of the deployed function that pause sets. The function does not
-// start with URLs in enforce and the rest in audit, so both change at once.
-const (
-	modeVariable = "GUARDRAIL_MODE"
-	urlsVariable = "GUARDRAIL_FUNCTION_URLS"
-)
+// brakeNeeds are the permissions that the brake asks for.
+const brakeNeeds = "cloudformation:DescribeStacks on the stack, and lambda:GetFunctionConfiguration and lambda:UpdateFunctionConfiguration on its function"
 
 const brakeHelp = `
 It finds the function by the outputs of the stack, and changes two variables of its
@@ -42,7 +31,7 @@ some region (the others are done all the same), or you said no; 2 a flag is bad,
 there is nobody to ask and no --yes: nothing was changed.`
 
 func newPause() *cobra.Command {
-	return (&brake{verb: "pause", clock: wire.Clock{}, asks: isTerminal}).command(
+	return (&brake{verb: "pause", access: newAccess()}).command(
 		"Put the deployed guardrail into audit at once, without a deployment",
 		`pause is the emergency brake: the deployed guardrail goes on to report public
 statements, and no longer takes them out.
@@ -53,7 +42,7 @@ statements, and no longer takes them out.
 }
 
 func newResume() *cobra.Command {
-	return (&brake{verb: "resume", clock: wire.Clock{}, asks: isTerminal}).command(
+	return (&brake{verb: "resume", access: newAccess()}).command(
 		"Put the deployed guardrail back into the mode that it was deployed with",
 		`resume ends a pause: the function gets the mode back that the outputs Mode and
 FunctionUrls of the stack say it was deployed with.
@@ -65,16 +54,9 @@ FunctionUrls of the stack say it was deployed with.
 
 // brake is pause or resume.
 type brake struct {
-	verb  string
-	clock guard.Clock
-	asks  func(stdin any) bool // whether there is somebody to ask
-
-	stack       string
-	regions     []string
-	profile     string
-	yes, dryRun bool
-
-	out *page
+	access
+	verb    string
+	regions []string
 }
 
 func (b *brake) command(short, long, example string) *cobra.Command {
@@ -86,11 +68,8 @@ func (b *brake) command(short, long, example string) *cobra.Command {
 			return b.out.close(b.run(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr()))
 		},
 	}
-	cmd.Flags().StringVar(&b.stack, "stack", "lambda-guardrail", "`NAME` of the guardrail's stack")
 	cmd.Flags().StringSliceVar(&b.regions, "region", nil, "`REGION` of a stack, once for each (default: that of the profile or the environment)")
-	cmd.Flags().StringVar(&b.profile, "profile", "", "`NAME` of the profile in the AWS configuration")
-	cmd.Flags().BoolVar(&b.yes, "yes", false, "do not ask")
-	cmd.Flags().BoolVar(&b.dryRun, "dry-run", false, "read, and show the calls that would be made; change nothing")
+	b.addFlags(cmd)
 	return cmd
 }
 
@@ -98,12 +77,19 @@ func (b *brake) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 	if err := b.check(); err != nil {
 		return err
 	}
-	if !b.yes && !b.dryRun && !b.asks(stdin) {
-		return fmt.Errorf("%s changes a deployed function, and there is no terminal to ask at: want --yes, or --dry-run; nothing was changed", b.verb)
+	if err := b.mayAsk(stdin, b.verb+" changes a deployed function"); err != nil {
+		return err
 	}
-	cfg, err := b.load(ctx)
+	region := ""
+	if len(b.regions) > 0 {
+		region = b.regions[0]
+	}
+	cfg, err := b.load(ctx, region)
 	if err != nil {
 		return err
+	}
+	if len(b.regions) == 0 {
+		b.regions = []string{cfg.Region}
 	}
 
 	var result error
@@ -137,16 +123,14 @@ func (b *brake) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 		b.out.printf("Nothing was changed.\n")
 		return result
 	}
-	if !b.yes {
-		if err := b.confirm(ctx, stdin); err != nil {
-			return err
-		}
+	if err := b.confirm(ctx, stdin, b.verb); err != nil {
+		return err
 	}
 	var done []*plan
 	for _, p := range plans {
 		was, err := p.functions.Set(ctx, p.function, p.set)
 		if err != nil {
-			failed(p.region, b.explain(err, p.function))
+			failed(p.region, b.explain(err, p.function, brakeNeeds, b.functionGone()))
 			continue
 		}
 		if was == nil { // somebody else was faster
@@ -165,8 +149,8 @@ func (b *brake) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 
 // check reads the flags as strictly as the settings of the stack are.
 func (b *brake) check() error {
-	if _, err := config.FromContext(map[string]any{"name": b.stack}); err != nil || b.stack == "" {
-		return fmt.Errorf("--stack is %q: want the name of a guardrail's stack, like lambda-guardrail", b.stack)
+	if err := b.checkStack(); err != nil {
+		return err
 	}
 	for i, region := range b.regions {
 		_, err := config.FromContext(map[string]any{"regions": region})
@@ -177,85 +161,23 @@ func (b *brake) check() error {
 	return nil
 }
 
-// load finds credentials as all tools of AWS do, and the region if no flag says it.
-func (b *brake) load(ctx context.Context) (aws.Config, error) {
-	var options []func(*awsconfig.LoadOptions) error
-	if b.profile != "" {
-		options = append(options, awsconfig.WithSharedConfigProfile(b.profile))
-	}
-	if len(b.regions) > 0 {
-		options = append(options, awsconfig.WithRegion(b.regions[0]))
-	}
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, options...)
-	if err != nil {
-		return cfg, fmt.Errorf("reading the AWS configuration: %w", err)
-	}
-	cfg.APIOptions = append(cfg.APIOptions, awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, wire.Version))
-	if len(b.regions) == 0 {
-		if cfg.Region == "" {
-			return cfg, errors.New("no region is known: want --region, AWS_REGION, or a profile that has one")
-		}
-		b.regions = []string{cfg.Region}
-	}
-	return cfg, nil
-}
-
 // plan is what there is to do in a region.
 type plan struct {
-	region, function string
-	functions        *lambdaadmin.Functions
-	deployed         map[string]string // by the outputs of the stack
-	status           string            // of the stack
-	revision         string
-	was, set         map[string]string
+	*deployed
+	region   string
+	was, set map[string]string
 }
 
 func (b *brake) plan(ctx context.Context, cfg aws.Config, region string) (*plan, error) {
-	cfg = cfg.Copy()
-	cfg.Region = region
-	p := &plan{region: region, functions: lambdaadmin.New(cfg, b.clock)}
-	if err := p.read(ctx, cfg, b.stack); err != nil {
-		return nil, b.explain(err, "the stack "+b.stack)
-	}
-	c, err := p.functions.Configuration(ctx, p.function)
+	d, err := b.find(ctx, cfg, region, brakeNeeds)
 	if err != nil {
-		return nil, b.explain(err, p.function)
+		return nil, err
 	}
-	if c.Environment[modeVariable] == "" {
-		return nil, fmt.Errorf("the function %s has no %s: it is not, or no longer, the guardrail's; deploy the stack %s again", p.function, modeVariable, b.stack)
-	}
-	p.was, p.revision, p.set = c.Environment, c.Revision, p.deployed
+	p := &plan{deployed: d, region: region, was: d.environment, set: d.outputs}
 	if b.verb == "pause" {
 		p.set = map[string]string{modeVariable: guard.Audit.String(), urlsVariable: guard.Audit.String()}
 	}
 	return p, nil
-}
-
-// read takes the outputs of the stack.
-func (p *plan) read(ctx context.Context, cfg aws.Config, stack string) error {
-	out, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
-	if err != nil {
-		return fmt.Errorf("reading the outputs of the stack %s: %w", stack, err)
-	}
-	if len(out.Stacks) != 1 {
-		return fmt.Errorf("reading the outputs of the stack %s: CloudFormation answers %d stacks, want 1", stack, len(out.Stacks))
-	}
-	p.status = string(out.Stacks[0].StackStatus)
-	outputs := map[string]string{}
-	for _, o := range out.Stacks[0].Outputs {
-		outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
-	}
-	for _, name := range []string{"FunctionName", "Mode", "FunctionUrls"} {
-		if outputs[name] == "" {
-			return fmt.Errorf("the stack %s (%s) has no output %s: want the stack of a guardrail, as --stack names it, deployed with this version or a later one", stack, p.status, name)
-		}
-	}
-	if _, err := config.FromContext(map[string]any{"mode": outputs["Mode"], "functionUrls": outputs["FunctionUrls"]}); err != nil {
-		return fmt.Errorf("the outputs Mode and FunctionUrls of the stack %s: %w", stack, err)
-	}
-	p.function = outputs["FunctionName"]
-	p.deployed = map[string]string{modeVariable: outputs["Mode"], urlsVariable: outputs["FunctionUrls"]}
-	return nil
 }
 
 // changes are those from what was, in words.
@@ -276,7 +198,7 @@ func (p *plan) changes() []string {
 // already says why there is nothing to do.
 func (p *plan) already(verb string) string {
 	switch {
-	case p.deployed[modeVariable] == guard.Audit.String():
+	case p.outputs[modeVariable] == guard.Audit.String():
 		return fmt.Sprintf("%s runs in audit, as it was deployed: there is nothing to %s", p.function, verb)
 	case verb == "pause":
 		return fmt.Sprintf("%s is paused already: %s and %s are audit", p.function, modeVariable, urlsVariable)
@@ -299,26 +221,6 @@ func (b *brake) calls(p *plan) {
 	}
 }
 
-// confirm asks once for all regions.
-func (b *brake) confirm(ctx context.Context, stdin io.Reader) error {
-	b.out.printf("Type yes to %s: ", b.verb)
-	answer := make(chan string, 1)
-	go func() { // reading does not end with ctx
-		line, _ := bufio.NewReader(stdin).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case a := <-answer:
-		if a == "yes" || a == "y" {
-			return nil
-		}
-	case <-ctx.Done():
-		b.out.printf("\n")
-	}
-	b.out.printf("Nothing was changed.\n")
-	return exitYes
-}
-
 // notes say what follows from what was done.
 func (b *brake) notes(done []*plan) {
 	flags := ""
@@ -331,7 +233,7 @@ func (b *brake) notes(done []*plan) {
 	held, deploying := false, false
 	for _, p := range done {
 		flags += " --region " + p.region
-		held = held || p.deployed[modeVariable] == guard.Enforce.String()
+		held = held || p.outputs[modeVariable] == guard.Enforce.String()
 		deploying = deploying || strings.HasSuffix(p.status, "_IN_PROGRESS")
 	}
 	b.out.printf("\n")
@@ -352,33 +254,4 @@ func (b *brake) notes(done []*plan) {
 	if b.verb == "pause" {
 		b.out.printf("- To resume: guardrail resume%s\n", flags)
 	}
-}
-
-// explain adds what would be right to an error of AWS.
-func (b *brake) explain(err error, what string) error {
-	if strings.Contains(err.Error(), "get credentials: ") { // the SDK has no type for it
-		return fmt.Errorf("%w; want credentials as for the AWS command line: sign in, or say --profile", err)
-	}
-	api, ok := errors.AsType[interface {
-		error
-		ErrorCode() string
-		ErrorMessage() string
-	}](err)
-	if !ok {
-		return err
-	}
-	hint := ""
-	switch code := api.ErrorCode(); {
-	case strings.HasPrefix(code, "AccessDenied"):
-		hint = "want credentials that may call cloudformation:DescribeStacks on the stack, and lambda:GetFunctionConfiguration and lambda:UpdateFunctionConfiguration on its function"
-	case code == "ResourceNotFoundException":
-		hint = "the stack names a function that is gone: deploy the stack " + b.stack + " again"
-	case code == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist"):
-		hint = "want the name and the region that the guardrail was deployed with: --stack, --region"
-	case strings.HasPrefix(code, "ExpiredToken"):
-		hint = "want new credentials: sign in again"
-	default:
-		return err
-	}
-	return fmt.Errorf("%s: %w; %s", what, err, hint)
 }
