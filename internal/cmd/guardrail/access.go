@@ -27,6 +27,9 @@ const (
 	urlsVariable = "GUARDRAIL_FUNCTION_URLS"
 )
 
+// exemptionsVariable names the file of exemptions; where it is empty, there is none.
+const exemptionsVariable = "GUARDRAIL_EXEMPTIONS"
+
 // access is how a command that changes something in AWS gets at it, and at the
 // consent of whoever runs it.
 type access struct {

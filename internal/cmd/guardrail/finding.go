@@ -31,13 +31,20 @@ var (
 // then SQS, then a list.
 const maxWrappers = 8
 
+// taken is what a finding says of a statement that was taken out. Nothing else in it
+// is believed.
+type taken struct {
+	lambdaadmin.Removed
+	sid, fingerprint string
+}
+
 // readFinding reads what was taken out from a file; "-" is stdin.
-func readFinding(input string, stdin io.Reader) (lambdaadmin.Removed, finding, error) {
+func readFinding(input string, stdin io.Reader) (taken, error) {
 	name := place{Input: input}.String()
 	if input != "-" {
 		file, err := os.Open(input)
 		if err != nil {
-			return lambdaadmin.Removed{}, finding{}, err
+			return taken{}, err
 		}
 		defer file.Close()
 		stdin = file
@@ -46,23 +53,23 @@ func readFinding(input string, stdin io.Reader) (lambdaadmin.Removed, finding, e
 	text, err := dec.ReadValue()
 	switch {
 	case err == io.EOF:
-		return lambdaadmin.Removed{}, finding{}, fmt.Errorf("%s: it is empty; %s", name, wantFinding)
+		return taken{}, fmt.Errorf("%s: it is empty; %s", name, wantFinding)
 	case err != nil:
-		return lambdaadmin.Removed{}, finding{}, fmt.Errorf("%s: %w; %s", name, notJSON(err), wantFinding)
+		return taken{}, fmt.Errorf("%s: %w; %s", name, notJSON(err), wantFinding)
 	}
 	text = text.Clone()
 	if _, err := dec.ReadToken(); err != io.EOF {
-		return lambdaadmin.Removed{}, finding{}, fmt.Errorf("%s: there is more in it than one document; want one finding at a time", name)
+		return taken{}, fmt.Errorf("%s: there is more in it than one document; want one finding at a time", name)
 	}
-	removed, f, err := removedBy(text)
+	t, err := findingIn(text)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 	}
-	return removed, f, err
+	return t, err
 }
 
-// removedBy takes a finding, or evidence, out of what it was delivered in.
-func removedBy(text jsontext.Value) (lambdaadmin.Removed, finding, error) {
+// findingIn takes a finding, or evidence, out of what it was delivered in.
+func findingIn(text jsontext.Value) (taken, error) {
 	var omitted []string
 	for range maxWrappers {
 		if text.Kind() == '"' {
@@ -82,7 +89,7 @@ func removedBy(text jsontext.Value) (lambdaadmin.Removed, finding, error) {
 			break
 		}
 	}
-	return lambdaadmin.Removed{}, finding{}, errors.New("there is no finding in it, or more than one; " + wantFinding)
+	return taken{}, errors.New("there is no finding in it, or more than one; " + wantFinding)
 }
 
 // inside returns the one member that a finding can be in, or nil.
@@ -101,39 +108,39 @@ func inside(has map[string]jsontext.Value) jsontext.Value {
 	return nil
 }
 
-func statementOf(text jsontext.Value, omitted []string) (lambdaadmin.Removed, finding, error) {
+func statementOf(text jsontext.Value, omitted []string) (taken, error) {
 	var f struct {
 		SchemaVersion string `json:"schemaVersion"` // evidence has none
 		ID            string `json:"id"`
 		Resource      struct {
 			ARN string `json:"arn"`
 		} `json:"resource"`
+		Statement    string `json:"statement"`
 		Fingerprint  string `json:"fingerprint"`
 		PolicyBefore string `json:"policyBefore"`
-		finding
 	}
 	if err := json.Unmarshal(text, &f); err != nil {
-		return lambdaadmin.Removed{}, finding{}, fmt.Errorf("reading the finding: %w", err)
+		return taken{}, fmt.Errorf("reading the finding: %w", err)
 	}
+	fingerprint := iampolicy.Fingerprint(f.Statement)
 	major, _, _ := strings.Cut(guard.SchemaVersion, ".")
 	switch is, _, _ := strings.Cut(f.SchemaVersion, "."); {
 	case f.SchemaVersion != "" && is != major:
-		return lambdaadmin.Removed{}, finding{}, fmt.Errorf("the finding has the schema version %q, and this version of guardrail reads %s.x", f.SchemaVersion, major)
+		return taken{}, fmt.Errorf("the finding has the schema version %q, and this version of guardrail reads %s.x", f.SchemaVersion, major)
 	case f.Statement == "" && slices.Contains(omitted, "statement"):
-		return lambdaadmin.Removed{}, finding{}, fmt.Errorf("the log left the statement out of this line, for want of room: want the line with msg evidence and id %q", f.ID)
+		return taken{}, fmt.Errorf("the log left the statement out of this line, for want of room: want the line with msg evidence and id %q", f.ID)
 	case f.Statement == "":
-		return lambdaadmin.Removed{}, finding{}, errors.New("the finding holds no statement, so there is none to put back")
-	case f.Fingerprint != "" && f.Fingerprint != iampolicy.Fingerprint(f.Statement):
-		return lambdaadmin.Removed{}, finding{}, errors.New("the statement does not have the fingerprint that the finding says: it was changed on its way")
+		return taken{}, errors.New("the finding holds no statement, so there is none to put back")
+	case f.Fingerprint != "" && f.Fingerprint != fingerprint:
+		return taken{}, errors.New("the statement does not have the fingerprint that the finding says: it was changed on its way")
 	}
 	r, err := guard.ParseResource(f.Resource.ARN)
 	if err != nil {
-		return lambdaadmin.Removed{}, finding{}, err
+		return taken{}, err
 	}
 	d, err := iampolicy.ParseStatement(f.Statement)
 	if err != nil {
-		return lambdaadmin.Removed{}, finding{}, err
+		return taken{}, err
 	}
-	f.Sid = d.Statements[0].Sid
-	return lambdaadmin.Removed{Resource: r, Statement: f.Statement, Before: f.PolicyBefore}, f.finding, nil
+	return taken{lambdaadmin.Removed{Resource: r, Statement: f.Statement, Before: f.PolicyBefore}, d.Statements[0].Sid, fingerprint}, nil
 }

@@ -81,18 +81,23 @@ func policyOf(ts *testscript.TestScript, negated bool, args []string) {
 }
 
 // modeOf puts the deployed guardrail into a mode, and function URLs into another:
-// mode enforce audit. Without them there is no guardrail.
+// mode enforce audit; or mode enforce audit none, without a file of exemptions. Without
+// arguments there is no guardrail.
 func modeOf(ts *testscript.TestScript, negated bool, args []string) {
 	d := ts.Value("deployment").(*deployment)
 	switch {
 	case !negated && len(args) == 2:
+		environment := environmentIn(args[0], args[1])
+		environment["GUARDRAIL_EXEMPTIONS"] = "exemptions.json"
+		d.SetEnvironment(brakeFunction, environment)
+	case !negated && len(args) == 3 && args[2] == "none":
 		d.SetEnvironment(brakeFunction, environmentIn(args[0], args[1]))
 	case !negated && len(args) == 0:
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.stacks = nil
 	default:
-		ts.Fatalf("usage: mode [MODE FUNCTION_URLS]")
+		ts.Fatalf("usage: mode [MODE FUNCTION_URLS [none]]")
 	}
 }
 

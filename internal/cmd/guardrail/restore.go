@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"lambda-guardrail/internal/config"
+	"lambda-guardrail/internal/exposure"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/iampolicy"
 	"lambda-guardrail/internal/lambdaadmin"
@@ -96,11 +98,11 @@ func (r *restore) run(ctx context.Context, input string, stdin io.Reader, stderr
 	if err := r.mayAsk(stdin, "restore changes the policy of a function"); err != nil {
 		return err
 	}
-	removed, told, err := readFinding(input, stdin)
+	t, err := readFinding(input, stdin)
 	if err != nil {
 		return err
 	}
-	exempt, err := r.newExemption(removed, told.Sid)
+	exempt, err := r.newExemption(t)
 	if err != nil {
 		return err
 	}
@@ -108,7 +110,7 @@ func (r *restore) run(ctx context.Context, input string, stdin io.Reader, stderr
 	if err != nil {
 		return err
 	}
-	cfg, err := r.load(ctx, removed.Resource.Region)
+	cfg, err := r.load(ctx, t.Resource.Region)
 	if err != nil {
 		return err
 	}
@@ -117,13 +119,13 @@ func (r *restore) run(ctx context.Context, input string, stdin io.Reader, stderr
 		complain(stderr, err)
 		return exitYes
 	}
-	arn := removed.Resource.ARN()
+	arn := t.Resource.ARN()
 	functions := lambdaadmin.New(cfg, r.clock)
-	write, err := functions.Plan(ctx, removed)
+	write, err := functions.Plan(ctx, t.Removed)
 	if err != nil {
 		return refused(r.explainFor(err, arn))
 	}
-	r.introduce(arn, told)
+	r.out.printf("%s: %s\n", arn, cmp.Or(t.sid, noSid))
 	if write == nil {
 		r.out.printf("It is already there: the policy holds the same statement, and is left as it is.\n")
 		if err := r.exempt(exempt); err != nil {
@@ -131,7 +133,8 @@ func (r *restore) run(ctx context.Context, input string, stdin io.Reader, stderr
 		}
 		return nil
 	}
-	problem := r.guardrail(ctx, cfg, removed, write, exemptions)
+	r.introduce(t, write)
+	problem := r.guardrail(ctx, cfg, t, write, exemptions)
 	if r.dryRun {
 		r.calls(write)
 	}
@@ -153,7 +156,7 @@ func (r *restore) run(ctx context.Context, input string, stdin io.Reader, stderr
 		r.out.printf("Nothing was changed.\n")
 		return nil
 	}
-	write, err = functions.Restore(ctx, removed)
+	write, err = functions.Restore(ctx, t.Removed)
 	if err != nil {
 		return refused(r.explainFor(err, arn))
 	}
@@ -174,20 +177,30 @@ func (r *restore) explainFor(err error, arn string) error {
 	return r.explain(err, arn, restoreNeeds, "the function, or the version or alias, is gone, or is of another account than the credentials")
 }
 
-// introduce says what is to be put back.
-func (r *restore) introduce(arn string, f finding) {
-	statement := f.Sid
-	if statement == "" {
-		statement = noSid
+// introduce says what the statement opens in the policy as it is to be.
+func (r *restore) introduce(t taken, w *lambdaadmin.Write) {
+	d, err := iampolicy.Parse(w.Policy)
+	if err != nil {
+		return // of what could be read before, it is made
 	}
-	r.out.printf("%s: %s\n", arn, statement)
-	if len(f.Verdict.Strangers) > 0 {
-		r.out.printf("  it lets strangers in: %s\n", f.Verdict.Strangers[0].Sentence)
+	for i, v := range exposure.Judge(d, exposure.Target(t.Resource), exposure.Trust{}, r.clock.Now()) {
+		if iampolicy.Fingerprint(d.Statements[i].Raw) != t.fingerprint {
+			continue
+		}
+		sentence := "lets no stranger in"
+		switch {
+		case len(v.Strangers) > 0:
+			sentence = v.Strangers[0].Sentence()
+		case v.Level == exposure.Undetermined:
+			sentence = "nobody can tell from the policy whom it lets in"
+		}
+		r.out.printf("  %s: %s\n", v.Level.String(), sentence)
+		return
 	}
 }
 
 // newExemption is the one that the flags ask for, nil if they ask for none.
-func (r *restore) newExemption(removed lambdaadmin.Removed, sid string) (*guard.Exemption, error) {
+func (r *restore) newExemption(t taken) (*guard.Exemption, error) {
 	if r.exemptIn == "" {
 		if r.owner+r.reason+r.until != "" {
 			return nil, errors.New("--owner, --reason and --until are those of an exemption: want --exempt-in too")
@@ -199,7 +212,7 @@ func (r *restore) newExemption(removed lambdaadmin.Removed, sid string) (*guard.
 		return nil, fmt.Errorf("--until: %w", err)
 	}
 	e := &guard.Exemption{
-		Function: removed.Resource.ARN(), Sid: sid, Fingerprint: iampolicy.Fingerprint(removed.Statement),
+		Function: t.Resource.ARN(), Sid: t.sid, Fingerprint: t.fingerprint,
 		Owner: r.owner, Reason: r.reason, Until: end,
 	}
 	if e.Ended(r.clock.Now()) {
@@ -303,27 +316,30 @@ func readExemptions(name string) ([]guard.Exemption, error) {
 
 // guardrail says what the deployed one makes of the statement. Its error is that it
 // takes it out again, or that it may.
-func (r *restore) guardrail(ctx context.Context, cfg aws.Config, removed lambdaadmin.Removed, w *lambdaadmin.Write, exemptions []guard.Exemption) error {
-	region := removed.Resource.Region
-	d, err := r.find(ctx, cfg, region, restoreNeeds)
+func (r *restore) guardrail(ctx context.Context, cfg aws.Config, t taken, w *lambdaadmin.Write, exemptions []guard.Exemption) error {
+	d, err := r.find(ctx, cfg, t.Resource.Region, restoreNeeds)
 	if noStack(err) {
-		r.out.printf("  guardrail: there is no stack %s in %s; one of another name may take it out again (--stack)\n", r.stack, region)
+		r.out.printf("  guardrail: there is no stack %s in %s; one of another name may take it out again (--stack)\n", r.stack, t.Resource.Region)
 		return nil
+	}
+	var c config.Config
+	if err == nil {
+		c, err = config.FromContext(map[string]any{"mode": d.environment[modeVariable], "functionUrls": d.environment[urlsVariable]})
 	}
 	if err != nil {
 		return fmt.Errorf("nobody can tell whether the guardrail takes it out again: %w", err)
 	}
-	c, err := config.FromContext(map[string]any{"mode": d.environment[modeVariable], "functionUrls": d.environment[urlsVariable]})
-	if err != nil {
-		return fmt.Errorf("nobody can tell whether the guardrail takes it out again: the environment of %s: %w", d.function, err)
+	takesOut := func(exemptions []guard.Exemption) bool {
+		settings := c.Settings(exemptions)
+		return settings.TakesOut(w.Policy, t.Resource, t.fingerprint, r.clock.Now())
 	}
-	now, fingerprint := r.clock.Now(), iampolicy.Fingerprint(removed.Statement)
-	unexempt, settings := c.Settings(nil), c.Settings(exemptions)
 	switch {
-	case !unexempt.TakesOut(w.Policy, removed.Resource, fingerprint, now):
+	case !takesOut(nil):
 		r.out.printf("  guardrail: %s leaves it where it is: mode %s, function URLs %s\n", d.function, c.Mode.String(), c.FunctionURLs.String())
-	case settings.TakesOut(w.Policy, removed.Resource, fingerprint, now):
+	case takesOut(exemptions):
 		return fmt.Errorf("the guardrail takes it out again: %s is in enforce, and no exemption is known to be in force there; write one (--exempt-in FILE), deploy it, then restore with --exemptions FILE", d.function)
+	case d.environment[exemptionsVariable] == "":
+		return fmt.Errorf("the guardrail takes it out again: %s is in enforce, and was deployed without exemptions; set exemptions to the name of the file, and deploy", d.function)
 	default:
 		r.out.printf("  guardrail: %s exempts it, if it was deployed with %s as it is now\n", d.function, r.exemptions)
 	}
@@ -339,13 +355,13 @@ func operation(w *lambdaadmin.Write) string {
 
 // calls shows what would be called.
 func (r *restore) calls(w *lambdaadmin.Write) {
-	plain := w.Resource
-	plain.Qualifier = ""
+	function := w.Resource
+	function.Qualifier = ""
 	type argument struct{ name, value string }
 	arguments := []argument{{"ResourceArn", w.Resource.ARN()}, {"RevisionId", w.Revision}, {"Policy", guard.PrintableJSON(w.Policy)}}
 	if g := w.Grant; g != nil {
 		arguments = []argument{
-			{"FunctionName", plain.ARN()}, {"Qualifier", w.Resource.Qualifier}, {"RevisionId", w.Revision},
+			{"FunctionName", function.ARN()}, {"Qualifier", w.Resource.Qualifier}, {"RevisionId", w.Revision},
 			{"StatementId", g.StatementID}, {"Action", g.Action}, {"Principal", g.Principal},
 			{"SourceArn", g.SourceARN}, {"SourceAccount", g.SourceAccount}, {"PrincipalOrgID", g.PrincipalOrgID},
 			{"EventSourceToken", g.EventSourceToken}, {"FunctionUrlAuthType", g.FunctionURLAuthType}, {"InvokedViaFunctionUrl", g.InvokedViaFunctionURL},

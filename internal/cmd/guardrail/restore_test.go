@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -223,4 +224,45 @@ func TestStatesOfAnExemption(t *testing.T) {
 			says(t, "warnings", strings.Join(c.Warnings, "\n"), test.wants...)
 		})
 	}
+}
+
+// What goes out as a finding, or as evidence, comes in again.
+func TestEveryFindingCanBeRead(t *testing.T) {
+	files, err := filepath.Glob("../../../testdata/findings/*.*")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no findings", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents := []string{string(text)}
+		if filepath.Ext(file) == ".log" {
+			documents = strings.Split(strings.TrimSpace(string(text)), "\n")
+		}
+		for _, document := range documents {
+			got, err := readFinding("-", strings.NewReader(document))
+			if strings.Contains(file, "needs-review-document") {
+				says(t, file, errors.Join(err).Error(), "the finding holds no statement")
+			} else if err != nil || got.Resource.String() != "orders:live" || got.fingerprint != iampolicy.Fingerprint(got.Statement) {
+				t.Errorf("%s: %+v, %v", file, got, err)
+			}
+		}
+	}
+}
+
+// Whatever is piped in, it is read or refused.
+func FuzzFinding(f *testing.F) {
+	f.Add(evidenceOf(everyone))
+	f.Add(`{"Messages":[{"Body":"{\"Message\":\"{\\\"detail\\\":{\\\"finding\\\":{}}}\"}"}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := readFinding("-", strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		if _, parsed := iampolicy.ParseStatement(got.Statement); parsed != nil || got.Resource.Function == "" {
+			t.Errorf("%+v, %v", got, parsed)
+		}
+	})
 }
