@@ -38,6 +38,9 @@ type Write struct {
 	Policy   string       // as it is to be afterwards
 	// Revision is compared; "" if there is no policy that AddPermission could change.
 	Revision string
+	// Exact says that the statement was read back with the same bytes, and not only
+	// with the same content.
+	Exact bool
 
 	before livePolicy
 }
@@ -67,6 +70,9 @@ func (f *Functions) Restore(ctx context.Context, removed Removed) (*Write, error
 			if lost := made.lost(now); len(lost) > 0 {
 				return nil, fmt.Errorf("the statement is back in the policy of %s, but others have vanished since it was read: %s; before, it was %s",
 					removed.Resource.ARN(), strings.Join(lost, ", "), guard.PrintableJSON(made.before.document))
+			}
+			if last != nil {
+				last.Exact = slices.ContainsFunc(now.parsed.Statements, func(is iampolicy.Statement) bool { return is.Raw == removed.Statement })
 			}
 			return last, nil
 		case answered:

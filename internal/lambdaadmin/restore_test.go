@@ -225,6 +225,18 @@ func TestRestoreUnderFaults(t *testing.T) {
 	}
 }
 
+// The same content in other bytes is the same statement, and said to be that.
+func TestRestoreThatLambdaWritesOtherwise(t *testing.T) {
+	w := newWorld()
+	w.Seed("fn", policyOf(bucket))
+	otherwise := policyOf(bucket, strings.Replace(everyone, ",", " ,", 1))
+	w.Order(lambdatest.Fault{Operation: "GetPolicy", After: 1, Do: func() { w.Seed("fn", otherwise) }})
+	write, err := w.restore(t, everyone, policyOf(bucket, everyone))
+	if err != nil || write.Exact || w.counts()["AddPermission"] != 1 {
+		t.Errorf("the write is %+v, %v", write, err)
+	}
+}
+
 // Lambda made something else of the arguments than what was taken for granted.
 func TestRestoreThatMakesAnotherStatement(t *testing.T) {
 	w := newWorld()

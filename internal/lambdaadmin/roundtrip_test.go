@@ -140,7 +140,7 @@ func TestRestoreIsARoundTrip(t *testing.T) {
 		functions := lambdaadmin.New(cfg, clock)
 		for _, s := range rapid.Permutation(removed).Draw(t, "order") {
 			write, err := functions.Restore(ctx, s)
-			if err != nil || write == nil || write.Policy != account.Policy(r.ARN()) {
+			if err != nil || write == nil || !write.Exact || write.Policy != account.Policy(r.ARN()) {
 				t.Fatalf("restoring %s: %v; the write is %+v, the policy %s", s.Statement, err, write, account.Policy(r.ARN()))
 			}
 		}

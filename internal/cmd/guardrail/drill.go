@@ -18,7 +18,6 @@ import (
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/lambdaadmin"
 	"lambda-guardrail/internal/lambdapolicy"
-	"lambda-guardrail/internal/wire"
 )
 
 // The name of what a drill makes. Its underscores keep it out of the names of any
@@ -39,22 +38,17 @@ const (
 const drillNeeds = "cloudformation:DescribeStacks, lambda:GetFunctionConfiguration, logs:FilterLogEvents and the calls that guardrail drill --dry-run shows"
 
 func newDrill() *cobra.Command {
-	return (&drill{clock: wire.Clock{}, asks: isTerminal}).command()
+	return (&drill{access: newAccess()}).command()
 }
 
 // drill is one run.
 type drill struct {
-	clock guard.Clock
-	asks  func(stdin any) bool // whether there is somebody to ask
-
-	deployed
-	region               string
-	role                 string
-	yes, dryRun, cleanup bool
-	timeout              time.Duration
-	format               *choice
-
-	out *page
+	access
+	region  string
+	role    string
+	cleanup bool
+	timeout time.Duration
+	format  *choice
 
 	functions *lambdaadmin.Throwaways
 	policies  guard.Policies
@@ -98,23 +92,23 @@ stopped it; 2 a flag is bad, or there is nobody to ask and no --yes: nothing was
 			return d.out.close(d.run(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr()))
 		},
 	}
-	d.flags(cmd)
+	d.addFlags(cmd)
 	d.format = chooseFormat(cmd)
 	cmd.Flags().StringVar(&d.region, "region", "", "`REGION` of the stack (default: that of the profile or the environment)")
 	cmd.Flags().StringVar(&d.role, "role", "", "`ARN` of a role for the function that Lambda can assume and that permits nothing")
 	cmd.Flags().DurationVar(&d.timeout, "timeout", 10*time.Minute, "how long to wait for what must come of each opening")
 	cmd.Flags().BoolVar(&d.cleanup, "cleanup", false, "only delete what drills have left behind")
-	cmd.Flags().BoolVar(&d.yes, "yes", false, "do not ask")
-	cmd.Flags().BoolVar(&d.dryRun, "dry-run", false, "read, and show the calls that would be made; change nothing")
 	return cmd
 }
 
 func (d *drill) run(ctx context.Context, stdin io.Reader, stderr io.Writer) error {
-	if d.region != "" {
-		d.regions = []string{d.region}
-	}
-	if err := d.check(); err != nil {
+	if err := d.checkStack(); err != nil {
 		return err
+	}
+	if d.region != "" {
+		if err := checkRegions([]string{d.region}); err != nil {
+			return err
+		}
 	}
 	if role := strings.Split(d.role, ":"); d.role != "" && (len(role) != 6 || role[2] != "iam" || !strings.HasPrefix(role[5], "role/")) {
 		return fmt.Errorf("--role is %q: want the ARN of a role, like arn:aws:iam::111122223333:role/nothing", d.role)
@@ -126,11 +120,11 @@ func (d *drill) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 	if !d.yes && !d.dryRun && (machine || !d.asks(stdin)) {
 		return errors.New("drill makes a function and opens it, and there is nobody to ask: want --yes, or --dry-run; nothing was made")
 	}
-	cfg, err := d.load(ctx)
+	cfg, err := d.load(ctx, d.region)
 	if err != nil {
 		return err
 	}
-	d.region = d.regions[0]
+	d.region = cfg.Region
 
 	fail := func(err error) error {
 		complain(stderr, fmt.Errorf("%s: %w", d.region, err))
@@ -142,12 +136,12 @@ func (d *drill) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 		if err := d.cleanUp(ctx, stdin); err == exitYes {
 			return err
 		} else if err != nil {
-			return fail(d.explain(err, "cleaning up", "lambda:ListFunctions, lambda:ListTags, lambda:DeleteFunction, iam:ListRoles, iam:ListRoleTags and iam:DeleteRole"))
+			return fail(d.explain(err, "cleaning up", "lambda:ListFunctions, lambda:ListTags, lambda:DeleteFunction, iam:ListRoles, iam:ListRoleTags and iam:DeleteRole", d.functionGone()))
 		}
 		return nil
 	}
-	if err := d.find(ctx, cfg); err != nil {
-		return fail(d.explain(err, "the stack "+d.stack, drillNeeds))
+	if err := d.learn(ctx, cfg); err != nil {
+		return fail(err)
 	}
 
 	r := &drillReport{
@@ -161,9 +155,9 @@ func (d *drill) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 	}
 	if !d.yes {
 		d.say("The drill makes the function %s, which does nothing, and opens it in %d ways.\n", r.Function, len(ways))
-		if err := confirm(ctx, d.out, stdin, "drill"); err != nil {
-			return err
-		}
+	}
+	if err := d.confirm(ctx, stdin, "drill"); err != nil {
+		return err
 	}
 	attempts, err := d.perform(ctx, r.Function)
 	if ctx.Err() != nil {
@@ -184,7 +178,7 @@ func (d *drill) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 		fail(fmt.Errorf("%w; to try again: guardrail drill --cleanup", left))
 	}
 	if err != nil {
-		return fail(d.explain(err, "the drill", drillNeeds))
+		return fail(d.explain(err, "the drill", drillNeeds, d.functionGone()))
 	}
 	if !r.OK {
 		return exitYes
@@ -199,24 +193,25 @@ func (d *drill) say(format string, args ...any) {
 	}
 }
 
-// find learns what is deployed, and that the log can be read.
-func (d *drill) find(ctx context.Context, cfg aws.Config) error {
-	outputs, _, err := outputsOf(ctx, cfg, d.stack, "FunctionName", "LogGroupName")
+// learn learns what is deployed, and that the log can be read.
+func (d *drill) learn(ctx context.Context, cfg aws.Config) error {
+	found, err := d.find(ctx, cfg, d.region, drillNeeds)
 	if err != nil {
 		return err
 	}
-	d.guardrail, d.group = outputs["FunctionName"], outputs["LogGroupName"]
-	c, err := lambdaadmin.New(cfg, d.clock).Configuration(ctx, d.guardrail)
-	if err != nil {
-		return err
+	if found.logGroup == "" {
+		return fmt.Errorf("the stack %s has no output LogGroupName: deploy it with this version or a later one", d.stack)
 	}
-	settings, err := config.FromEnv([]string{modeVariable + "=" + c.Environment[modeVariable], urlsVariable + "=" + c.Environment[urlsVariable]})
+	d.guardrail, d.group = found.function, found.logGroup
+	settings, err := config.FromEnv([]string{modeVariable + "=" + found.environment[modeVariable], urlsVariable + "=" + found.environment[urlsVariable]})
 	if err != nil {
 		return fmt.Errorf("the environment of %s: %w", d.guardrail, err)
 	}
 	d.mode, d.urls = settings.Mode, settings.FunctionURLs
-	_, err = findings(ctx, d.logs, d.group, drillPrefix, d.clock.Now())
-	return err
+	if _, err = findings(ctx, d.logs, d.group, drillPrefix, d.clock.Now()); err != nil {
+		return d.explain(err, "the log "+d.group, drillNeeds, d.functionGone())
+	}
+	return nil
 }
 
 // wants is what must come of what a way opens.
@@ -352,10 +347,8 @@ func (d *drill) cleanUp(ctx context.Context, stdin io.Reader) error {
 	case d.dryRun:
 		d.say("Nothing was deleted.\n")
 	default:
-		if !d.yes {
-			if err := confirm(ctx, d.out, stdin, "delete them"); err != nil {
-				return err
-			}
+		if err := d.confirm(ctx, stdin, "delete them"); err != nil {
+			return err
 		}
 		for _, name := range functions {
 			if err = errors.Join(err, d.functions.Delete(ctx, name)); err == nil {

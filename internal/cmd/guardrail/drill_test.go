@@ -78,7 +78,7 @@ func pointAt(t *testing.T, url string) {
 // run drills at what passes for a terminal.
 func (s *stage) run(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	d := &drill{clock: s, asks: func(any) bool { return true }}
+	d := &drill{access: access{clock: s, asks: func(any) bool { return true }}}
 	cmd := d.command()
 	var out, complaints bytes.Buffer
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true

@@ -50,7 +50,7 @@ such statements out again.`,
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newExplain(), newRehearse(), newPause(), newResume(), newDrill())
+	root.AddCommand(newExplain(), newRehearse(), newPause(), newResume(), newRestore(), newExemptions(), newDrill())
 
 	err := root.ExecuteContext(ctx)
 	var code exit

@@ -31,10 +31,19 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
+			d, environment, stop, err := newDeployment(env.WorkDir)
+			if err != nil {
+				return err
+			}
+			env.Defer(stop)
+			env.Values["deployment"] = d
+			for name, value := range environment {
+				env.Setenv(name, value)
+			}
 			// So that scripts and messages name files as people do.
 			return os.Symlink(corpus, filepath.Join(env.WorkDir, "corpus"))
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "policy": policyOf, "mode": modeOf},
 	})
 }
 
@@ -50,6 +59,45 @@ func exits(ts *testscript.TestScript, negated bool, args []string) {
 	}
 	if code != args[0] {
 		ts.Fatalf("exit code %s, want %s", code, args[0])
+	}
+}
+
+// policyOf gives a function of the stand-in the policy of a file, or checks, after
+// "is", that it has it: policy orders policy.json; policy orders is policy.json. The
+// policy none is no policy.
+func policyOf(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 2 && (len(args) != 3 || args[1] != "is") {
+		ts.Fatalf("usage: policy NAME [is] FILE")
+	}
+	d, text := ts.Value("deployment").(*deployment), ""
+	if file := args[len(args)-1]; file != "none" {
+		text = strings.TrimSpace(ts.ReadFile(file))
+	}
+	if len(args) == 2 {
+		d.Seed(args[0], text)
+	} else if got := d.Policy(args[0]); got != text {
+		ts.Fatalf("the policy is\n%s\nwant\n%s", got, text)
+	}
+}
+
+// modeOf puts the deployed guardrail into a mode, and function URLs into another:
+// mode enforce audit; or mode enforce audit none, without a file of exemptions. Without
+// arguments there is no guardrail.
+func modeOf(ts *testscript.TestScript, negated bool, args []string) {
+	d := ts.Value("deployment").(*deployment)
+	switch {
+	case !negated && len(args) == 2:
+		environment := environmentIn(args[0], args[1])
+		environment["GUARDRAIL_EXEMPTIONS"] = "exemptions.json"
+		d.SetEnvironment(brakeFunction, environment)
+	case !negated && len(args) == 3 && args[2] == "none":
+		d.SetEnvironment(brakeFunction, environmentIn(args[0], args[1]))
+	case !negated && len(args) == 0:
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.stacks = nil
+	default:
+		ts.Fatalf("usage: mode [MODE FUNCTION_URLS [none]]")
 	}
 }
 

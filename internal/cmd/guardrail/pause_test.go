@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ const brakeFunction = "lambda-guardrail-respond"
 // deployment is a stack and its function, as AWS shows them.
 type deployment struct {
 	*lambdatest.Account
+	mu      sync.Mutex                   // of what follows, against the server
 	stacks  map[string]map[string]string // outputs, by region
 	refusal string                       // code of CloudFormation's error
 	agents  []string                     // of the calls to CloudFormation
@@ -30,29 +32,37 @@ type deployment struct {
 
 // deploy stands in for what is deployed in enforce, and points the SDK at it.
 func deploy(t *testing.T) *deployment {
-	d := &deployment{
-		Account: lambdatest.New("aws", "eu-west-1", "111122223333"),
-		stacks:  map[string]map[string]string{"eu-west-1": {"FunctionName": brakeFunction, "Mode": "enforce", "FunctionUrls": "enforce", "TopicArn": "arn"}},
-	}
-	d.SetEnvironment(brakeFunction, environmentIn("enforce", "enforce"))
-	url, stop, err := d.Start()
+	d, environment, stop, err := newDeployment(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	cloudFormation := httptest.NewServer(http.HandlerFunc(d.describeStacks))
-	t.Cleanup(cloudFormation.Close)
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_LAMBDA": url, "AWS_ENDPOINT_URL_CLOUDFORMATION": cloudFormation.URL,
-		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_DEFAULT_PROFILE": "",
-		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "", "AWS_WEB_IDENTITY_TOKEN_FILE": "", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "",
-		"AWS_CONFIG_FILE": t.TempDir() + "/config", "AWS_SHARED_CREDENTIALS_FILE": t.TempDir() + "/credentials",
-		"AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1",
-		"HTTP_PROXY": "", "http_proxy": "",
-	} {
+	for name, value := range environment {
 		t.Setenv(name, value)
 	}
 	return d
+}
+
+// newDeployment returns the environment that points the SDK at the stand-ins too.
+func newDeployment(empty string) (d *deployment, environment map[string]string, stop func(), err error) {
+	d = &deployment{
+		Account: lambdatest.New("aws", "eu-west-1", "111122223333"),
+		stacks:  map[string]map[string]string{"eu-west-1": {"FunctionName": brakeFunction, "Mode": "enforce", "FunctionUrls": "enforce", "TopicArn": "arn"}},
+	}
+	d.SetEnvironment(brakeFunction, environmentIn("enforce", "enforce"))
+	url, stopLambda, err := d.Start()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	cloudFormation := httptest.NewServer(http.HandlerFunc(d.describeStacks))
+	return d, map[string]string{
+		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_LAMBDA": url, "AWS_ENDPOINT_URL_CLOUDFORMATION": cloudFormation.URL,
+		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_DEFAULT_PROFILE": "",
+		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "", "AWS_WEB_IDENTITY_TOKEN_FILE": "", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "",
+		"AWS_CONFIG_FILE": empty + "/config", "AWS_SHARED_CREDENTIALS_FILE": empty + "/credentials",
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1",
+		"HTTP_PROXY": "", "http_proxy": "",
+	}, func() { stopLambda(); cloudFormation.Close() }, nil
 }
 
 func environmentIn(mode, urls string) map[string]string {
@@ -64,6 +74,8 @@ func environmentIn(mode, urls string) map[string]string {
 
 // describeStacks knows one call, in the query protocol.
 func (d *deployment) describeStacks(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.agents = append(d.agents, r.UserAgent())
 	region := strings.Split(r.Header.Get("Authorization"), "/")[2]
 	code, message := d.refusal, "no"
@@ -214,7 +226,7 @@ func TestPauseAsks(t *testing.T) {
 
 // brake runs a command at what passes for a terminal, on a clock that takes no time.
 func (d *deployment) brake(t *testing.T, verb, stdin string, args ...string) (code int, stdout, stderr string) {
-	b := &brake{verb: verb, clock: guardtest.NewClock(time.Unix(0, 0)), asks: func(any) bool { return true }}
+	b := &brake{verb: verb, access: access{clock: guardtest.NewClock(time.Unix(0, 0)), asks: func(any) bool { return true }}}
 	cmd := b.command("", "", "")
 	var out, complaints bytes.Buffer
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
@@ -317,4 +329,30 @@ func TestPauseWithBadFlags(t *testing.T) {
 			says(t, "stderr", stderr, want)
 		})
 	}
+}
+
+// The sweep writes too: a guardrail is paused when both of its functions are.
+func TestBothFunctionsArePausedAndResumed(t *testing.T) {
+	d := deploy(t)
+	const sweep = "lambda-guardrail-sweep"
+	d.stacks["eu-west-1"]["SweepFunctionName"] = sweep
+	d.SetEnvironment(sweep, environmentIn("enforce", "enforce"))
+	for _, step := range []struct{ verb, mode string }{{"pause", "audit"}, {"resume", "enforce"}} {
+		code, stdout, stderr := guardrail(t, "", step.verb, "--yes")
+		if code != 0 {
+			t.Fatalf("%s: exit code %d: %s", step.verb, code, stderr)
+		}
+		says(t, "stdout", stdout, brakeFunction+" is "+step.verb+"d", sweep+" is "+step.verb+"d")
+		d.environmentIs(t, environmentIn(step.mode, step.mode))
+		if diff := cmp.Diff(environmentIn(step.mode, step.mode), d.Environment(sweep)); diff != "" {
+			t.Errorf("environment of the sweep (-want +got):\n%s", diff)
+		}
+	}
+	d.Delete(sweep)
+	code, stdout, stderr := guardrail(t, "", "pause", "--yes")
+	if code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	says(t, "stdout", stdout, brakeFunction+" is paused")
+	says(t, "stderr", stderr, sweep, "the stack names a function that is gone")
 }
