@@ -279,15 +279,20 @@ func (r *rehearsal) deliver(ctx context.Context, s step, x *played) error {
 	x.MS = float64(time.Since(start).Microseconds()) / 1000
 
 	for _, c := range on.account.Calls() {
-		if slices.Contains(lookups, c.Operation) {
-			x.lookups = append(x.lookups, c.Operation)
-		} else {
-			x.calls = append(x.calls, c.Operation)
-		}
+		x.called(c.Operation)
 	}
-	x.APICalls, x.Lookups = len(x.calls), len(x.lookups)
 	x.Findings = append(x.Findings, on.log.findings...)
 	return errors.Join(failed, r.judge(x, on))
+}
+
+// called counts a call of the guardrail.
+func (x *played) called(operation string) {
+	if slices.Contains(lookups, operation) {
+		x.lookups = append(x.lookups, operation)
+	} else {
+		x.calls = append(x.calls, operation)
+	}
+	x.APICalls, x.Lookups = len(x.calls), len(x.lookups)
 }
 
 // lookups are the calls by which a finding learns of the function, and no more is

@@ -262,9 +262,10 @@ func (s *served) invoke(ctx context.Context, event []byte, x *played) error {
 	x.MS = float64(time.Since(start).Microseconds()) / 1000
 
 	s.mu.Lock()
-	x.calls = s.calls
+	for _, operation := range s.calls {
+		x.called(operation)
+	}
 	s.mu.Unlock()
-	x.APICalls = len(x.calls)
 	x.Findings = append(x.Findings, s.log.findings...)
 	if x.candidate.Actor.AccessKeyID == guardrailKey && failed == nil && len(x.Findings) == 0 {
 		x.Note = "a call of the guardrail's own: it looks no further"
