@@ -50,7 +50,7 @@ such statements out again.`,
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newExplain(), newRehearse(), newPause(), newResume(), newDrill())
+	root.AddCommand(newExplain(), newRehearse(), newPause(), newResume(), newDrill(), newScan())
 
 	err := root.ExecuteContext(ctx)
 	var code exit

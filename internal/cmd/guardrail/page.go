@@ -71,7 +71,7 @@ func (p *page) close(err error) error {
 // painted is text of ours, with its colour.
 type painted string
 
-// colours are of levels and outcomes: red is open, yellow wants a person, green is
+// colours are of levels, outcomes and severities: red is open, yellow wants a person, green is
 // shut.
 var colours = map[string]string{
 	exposure.Public.String():         "1;31",
@@ -86,6 +86,11 @@ var colours = map[string]string{
 	guard.Exempt.String():      "33",
 	guard.Reverted.String():    "1;32",
 	guard.AlreadyGone.String(): "32",
+
+	guard.Critical.String(): "1;31",
+	guard.High.String():     "1;31",
+	guard.Medium.String():   "1;33",
+	guard.Low.String():      "33",
 }
 
 // paint fills a level or an outcome up to width, and colours it.

@@ -79,7 +79,12 @@ type brake struct {
 
 // deployed says which guardrails a command is about.
 type deployed struct {
-	stack   string
+	stack string
+	account
+}
+
+// account says where a command goes.
+type account struct {
 	regions []string
 	profile string
 }
@@ -103,7 +108,11 @@ func (b *brake) command(short, long, example string) *cobra.Command {
 // flags are those that every such command has.
 func (d *deployed) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&d.stack, "stack", "lambda-guardrail", "`NAME` of the guardrail's stack")
-	cmd.Flags().StringVar(&d.profile, "profile", "", "`NAME` of the profile in the AWS configuration")
+	d.account.flags(cmd)
+}
+
+func (a *account) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.profile, "profile", "", "`NAME` of the profile in the AWS configuration")
 }
 
 func (b *brake) run(ctx context.Context, stdin io.Reader, stderr io.Writer) error {
@@ -180,9 +189,13 @@ func (d *deployed) check() error {
 	if _, err := config.FromContext(map[string]any{"name": d.stack}); err != nil || d.stack == "" {
 		return fmt.Errorf("--stack is %q: want the name of a guardrail's stack, like lambda-guardrail", d.stack)
 	}
-	for i, region := range d.regions {
+	return d.account.check()
+}
+
+func (a *account) check() error {
+	for i, region := range a.regions {
 		_, err := config.FromContext(map[string]any{"regions": region})
-		if err != nil || region == "" || strings.ContainsAny(region, ":, ") || slices.Contains(d.regions[:i], region) {
+		if err != nil || region == "" || strings.ContainsAny(region, ":, ") || slices.Contains(a.regions[:i], region) {
 			return fmt.Errorf("--region is %q: want regions like eu-central-1, each once", region)
 		}
 	}
@@ -190,24 +203,24 @@ func (d *deployed) check() error {
 }
 
 // load finds credentials as all tools of AWS do, and the region if no flag says it.
-func (d *deployed) load(ctx context.Context) (aws.Config, error) {
+func (a *account) load(ctx context.Context) (aws.Config, error) {
 	var options []func(*awsconfig.LoadOptions) error
-	if d.profile != "" {
-		options = append(options, awsconfig.WithSharedConfigProfile(d.profile))
+	if a.profile != "" {
+		options = append(options, awsconfig.WithSharedConfigProfile(a.profile))
 	}
-	if len(d.regions) > 0 {
-		options = append(options, awsconfig.WithRegion(d.regions[0]))
+	if len(a.regions) > 0 {
+		options = append(options, awsconfig.WithRegion(a.regions[0]))
 	}
 	cfg, err := awsconfig.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return cfg, fmt.Errorf("reading the AWS configuration: %w", err)
 	}
 	cfg.APIOptions = append(cfg.APIOptions, awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, wire.Version))
-	if len(d.regions) == 0 {
+	if len(a.regions) == 0 {
 		if cfg.Region == "" {
 			return cfg, errors.New("no region is known: want --region, AWS_REGION, or a profile that has one")
 		}
-		d.regions = []string{cfg.Region}
+		a.regions = []string{cfg.Region}
 	}
 	return cfg, nil
 }
