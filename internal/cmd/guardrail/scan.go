@@ -278,6 +278,8 @@ func newRegionScan(cfg aws.Config, region string, s *scan) *regionScan {
 	return r
 }
 
+var errStopped = errors.New("stopped before the end")
+
 // walk visits everything, until ctx ends.
 func (r *regionScan) walk(ctx context.Context) {
 	walk := sweep.Walk{Inventory: r.inventory, Match: func(name string) bool {
@@ -294,7 +296,7 @@ func (r *regionScan) walk(ctx context.Context) {
 		return nil
 	})
 	if ctx.Err() != nil && r.stopped != nil {
-		r.stopped = errors.New("stopped before the end")
+		r.stopped = errStopped
 	}
 }
 
@@ -349,17 +351,26 @@ func (x *regionReport) add(v visit) {
 	x.Findings = append(x.Findings, v.seen.Findings...)
 }
 
+// sort puts first what stands and matters most.
 func (x *regionReport) sort() {
-	rank := guard.Severities()
-	slices.SortStableFunc(x.Findings, func(a, b guard.Finding) int {
-		return slices.Index(rank, a.Severity) - slices.Index(rank, b.Severity)
-	})
+	rank := func(f guard.Finding) int {
+		at := slices.Index(guard.Severities(), f.Severity)
+		if closed(f) {
+			at += len(guard.Severities())
+		}
+		return at
+	}
+	slices.SortStableFunc(x.Findings, func(a, b guard.Finding) int { return rank(a) - rank(b) })
 }
 
-// stillOpen reports whether a finding is of a statement that lets strangers in, and that
-// nobody wants so.
+// closed reports whether the statement of a finding is gone.
+func closed(f guard.Finding) bool {
+	return f.Outcome == guard.Reverted || f.Outcome == guard.AlreadyGone
+}
+
+// stillOpen reports whether it lets strangers in, and nobody wants it so.
 func stillOpen(f guard.Finding) bool {
-	return f.Verdict.Level == exposure.Public && f.Outcome != guard.Exempt && f.Outcome != guard.Reverted && f.Outcome != guard.AlreadyGone
+	return f.Verdict.Level == exposure.Public && f.Outcome != guard.Exempt && !closed(f)
 }
 
 // exit is the exit code, as an error; nil is 0.

@@ -236,6 +236,34 @@ func TestScanFixAsksBeforeEachPolicy(t *testing.T) {
 	}
 }
 
+func TestScanFixThatIsRefusedSaysSo(t *testing.T) {
+	d := scanAccount(t)
+	before := d.Policies()
+	d.Order(lambdatest.Fault{Operation: "RemovePermission", Kind: lambdatest.AccessDenied, Times: 9}, lambdatest.Fault{Operation: "PutResourcePolicy", Kind: lambdatest.AccessDenied, Times: 9})
+	code, stdout, stderr := d.scan(t, t.Context(), "", "--format", "json", "--fix", "--yes", "--log", filepath.Join(t.TempDir(), "log"), "--function", "orders")
+	if code != 1 {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	says(t, "stderr", stderr, "orders:live: failed\n", "AccessDenied", "want credentials that may call lambda:RemovePermission")
+	readResult(t, stdout).are(t, "orders:live everyone public failed", "orders:1 everyone public failed")
+	if diff := cmp.Diff(before, d.Policies()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Nothing goes without evidence, as on a disk that is full.
+func TestScanFixTakesNothingOutIfTheLogCannotBeWritten(t *testing.T) {
+	d := scanAccount(t)
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("there is no /dev/full here to write to")
+	}
+	code, _, stderr := d.scan(t, t.Context(), "", "--fix", "--yes", "--log", "/dev/full", "--function", "orders")
+	if code != 1 || d.writes() != nil {
+		t.Errorf("exit code %d, and %v", code, d.writes())
+	}
+	says(t, "stderr", stderr, "recording the evidence for orders:live, without which nothing is removed")
+}
+
 // What comes between the question and the removal was shown to nobody.
 func TestScanFixLeavesWhatItHasNotShown(t *testing.T) {
 	d := scanAccount(t)

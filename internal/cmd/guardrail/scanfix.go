@@ -20,10 +20,12 @@ func bufferedOnce(stdin io.Reader) io.Reader { return bufio.NewReader(stdin) }
 func (s *scan) fixAll(ctx context.Context, stdin io.Reader, all []*regionScan) {
 	for _, r := range all {
 		for i := range r.visits {
-			if ctx.Err() != nil {
-				return
+			if ctx.Err() == nil {
+				r.fixOne(ctx, stdin, &r.visits[i])
 			}
-			r.fixOne(ctx, stdin, &r.visits[i])
+		}
+		if ctx.Err() != nil && r.stopped == nil {
+			r.stopped = errStopped
 		}
 	}
 }

@@ -18,7 +18,7 @@ var scanHTML string
 // which takes away what turns the direction of writing.
 var scanPage = template.Must(template.New("scan").Funcs(template.FuncMap{
 	"visible": visible, "who": who, "can": can, "state": state, "dash": dash,
-	"path": exposure.Reason.Path, "text": exposure.Reason.Text, "parts": parts,
+	"path": exposure.Reason.Path, "text": exposure.Reason.Text, "parts": parts, "closed": closed,
 	"arn":  func(f guard.Finding) string { return f.Resource.ARN() },
 	"time": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 }).Parse(scanHTML))
@@ -28,6 +28,7 @@ type scanView struct {
 	Started  time.Time
 	Complete bool
 	Open     int // statements that are public, neither exempt nor taken out
+	Exempt   int // those that are exempt
 	Charts   []chart
 	Regions  scanReport
 }
@@ -72,8 +73,11 @@ func newScanView(report scanReport) scanView {
 		}
 		v.Complete = v.Complete && x.Complete && len(x.Unreadable) == 0
 		for _, f := range x.Findings {
-			if f.Outcome == guard.Reverted || f.Outcome == guard.AlreadyGone {
+			if closed(f) {
 				continue
+			}
+			if f.Outcome == guard.Exempt && f.Verdict.Level == exposure.Public {
+				v.Exempt++
 			}
 			severities[f.Severity.String()]++
 			if !stillOpen(f) {

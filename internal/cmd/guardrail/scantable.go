@@ -45,19 +45,22 @@ func who(f guard.Finding) string {
 		return "strangers, maybe"
 	}
 	var all []string
-	for _, w := range f.Verdict.Strangers {
-		if text := strangers[w.Kind]; !slices.Contains(all, text) {
-			all = append(all, text)
+	for _, s := range strangers {
+		if slices.ContainsFunc(f.Verdict.Strangers, func(w exposure.Witness) bool { return slices.Contains(s.kinds, w.Kind) }) {
+			all = append(all, s.text)
 		}
 	}
 	return strings.Join(all, ", ")
 }
 
-var strangers = map[exposure.Kind]string{
-	exposure.Anonymous:       "anybody",
-	exposure.AnyPrincipal:    "any AWS account",
-	exposure.AnyPrincipalURL: "any AWS account",
-	exposure.AnyService:      "any AWS service",
+// strangers are the kinds of them, the widest first.
+var strangers = []struct {
+	text  string
+	kinds []exposure.Kind
+}{
+	{"anybody", []exposure.Kind{exposure.Anonymous}},
+	{"any AWS account", []exposure.Kind{exposure.AnyPrincipal, exposure.AnyPrincipalURL}},
+	{"any AWS service", []exposure.Kind{exposure.AnyService}},
 }
 
 // can says in a few words what they can do.
@@ -132,7 +135,7 @@ func (x *regionReport) InWords() string {
 	}{
 		{len(x.Unreadable), "unreadable"},
 		{s.Public, "public"}, {s.Undetermined, "undetermined"}, {s.ConfusedDeputy, "confused-deputy"}, {s.External, "external"},
-		{s.Exempt, "of these exempt"}, {s.Reverted, "taken out"}, {s.AlreadyGone, "already gone"}, {s.Failed, "FAILED"},
+		{s.Exempt, "exempt"}, {s.Reverted, "taken out"}, {s.AlreadyGone, "already gone"}, {s.Failed, "FAILED"},
 	} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.text))
