@@ -239,7 +239,7 @@ func (s *scan) progress(findings int) {
 	s.looked++
 	s.reports += findings
 	if s.asks(s.complaints) {
-		fmt.Fprintf(s.complaints, "\r\x1b[K%d policies read, %d findings", s.looked, s.reports)
+		fmt.Fprintf(s.complaints, "\r\x1b[K%s read, %s", counted(s.looked, "policy", "policies"), counted(s.reports, "finding", "findings"))
 	}
 }
 

@@ -535,3 +535,74 @@ func TestScanSARIFIsValid(t *testing.T) {
 		t.Error("this is no JSON")
 	}
 }
+
+func TestScanOfTheServedAccount(t *testing.T) {
+	s := newStage(t, guard.Audit, guard.Audit)
+	code, stdout, stderr := scanned{}.scan(t, t.Context(), "", "--region", "all", "--format", "json")
+	if code != 1 || stderr != "" {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	r := readResult(t, stdout)
+	if len(r.Regions) != 1 || r.Regions[0].Region != "eu-central-1" || !r.Complete {
+		t.Errorf("regions %+v", r.Regions)
+	}
+	levels := map[any]bool{}
+	for _, f := range r.findings {
+		levels[f["verdict"].(map[string]any)["level"]] = true
+	}
+	for _, level := range []string{"public", "undetermined", "confused-deputy", "external"} {
+		if !levels[level] {
+			t.Errorf("nothing is %s", level)
+		}
+	}
+	if diff := cmp.Diff(s.before, s.account.Policies()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestScanOfAllRegionsThatCannotBeListed(t *testing.T) {
+	for name, test := range map[string]struct{ answer, want string }{
+		"denied":  {"", "want credentials that may call account:ListRegions"},
+		"none":    {`{"Regions":[]}`, "the answer names none"},
+		"no name": {`{"Regions":[{"RegionName":"../x"}]}`, "or what is no region"},
+		"endless": {`{"Regions":[{"RegionName":"eu-west-1"}],"NextToken":"x"}`, "the pages do not end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := scanAccount(t)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if test.answer == "" {
+					w.Header().Set("X-Amzn-Errortype", "AccessDeniedException")
+					w.WriteHeader(http.StatusForbidden)
+				}
+				io.WriteString(w, test.answer)
+			}))
+			t.Cleanup(server.Close)
+			t.Setenv("AWS_ENDPOINT_URL_ACCOUNT", server.URL)
+			code, stdout, stderr := d.scan(t, t.Context(), "", "--region", "all")
+			if code != 2 || stdout != "" || len(d.Calls()) != 0 {
+				t.Errorf("exit code %d: %s", code, stdout)
+			}
+			says(t, "stderr", stderr, test.want)
+		})
+	}
+}
+
+func TestScanShowsProgressToPeopleAlone(t *testing.T) {
+	d := scanAccount(t)
+	s := &scan{clock: guardtest.NewClock(guardtest.ExampleTime), asks: func(any) bool { return true }}
+	var out, complaints bytes.Buffer
+	cmd := s.command()
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetArgs([]string{"--function", "landing"})
+	cmd.SetOut(&out)
+	cmd.SetErr(&complaints)
+	if err := cmd.ExecuteContext(t.Context()); err != exitYes {
+		t.Error(err)
+	}
+	if got := complaints.String(); got != "\r\x1b[K1 policy read, 1 finding\r\x1b[K" {
+		t.Errorf("progress is %q", got)
+	}
+	if strings.Contains(out.String(), "\r") || len(d.Calls()) == 0 {
+		t.Errorf("stdout is %q", out.String())
+	}
+}
