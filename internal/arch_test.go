@@ -71,6 +71,8 @@ var foreign = []struct {
 	{"github.com/aws/aws-cdk-go", []string{"infra"}, "CDK makes a binary of 2 MB one of 68 MB"},
 	{"github.com/aws/constructs-go", []string{"infra"}, "part of CDK"},
 	{"github.com/aws/jsii-runtime-go", []string{"infra"}, "part of CDK"},
+	{"github.com/owenrumney/go-sarif", []string{"internal/cmd/"}, "a format of the command line's; it brings a validator of schemas along"},
+	{"github.com/chromedp", nil, "a browser is for tests"},
 	{"net/http/httptest", []string{"internal/lambdatest", "internal/runtimetest"}, "servers are for stand-ins"},
 	{"os", []string{"functions/", "internal/cmd/", "infra", "internal/runtimetest", "internal/mototest"}, "files and the environment are read at the edge and handed in"},
 	{"regexp", []string{"internal/cmd/", "infra", "internal/lambdatest", "internal/runtimetest"}, "compiling an expression at start delays every cold start"},

@@ -99,6 +99,9 @@ func (c *Client) write(call Call) func(context.Context, middleware.SerializeInpu
 		if err != nil {
 			return out, m, err
 		}
+		if to.Path == "" {
+			to.Path = "/" // or JoinPath makes a path that does not begin with one
+		}
 		request.Method, request.URL = http.MethodPost, to.JoinPath(call.Path)
 		for name, value := range call.Header {
 			request.Header.Set(name, value)

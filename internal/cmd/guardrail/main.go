@@ -50,7 +50,7 @@ such statements out again.`,
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newExplain(), newRehearse(), newPause(), newResume(), newRestore(), newExemptions(), newDrill())
+	root.AddCommand(newExplain(), newScan(), newRehearse(), newDrill(), newPause(), newResume(), newRestore(), newExemptions())
 
 	err := root.ExecuteContext(ctx)
 	var code exit

@@ -71,8 +71,8 @@ func (p *page) close(err error) error {
 // painted is text of ours, with its colour.
 type painted string
 
-// colours are of levels, outcomes and the states of exemptions: red is open, yellow wants a person, green is
-// shut.
+// colours are of levels, outcomes, severities and the states of exemptions: red is
+// open, yellow wants a person, green is shut.
 var colours = map[string]string{
 	exposure.Public.String():         "1;31",
 	exposure.Undetermined.String():   "1;33",
@@ -90,6 +90,11 @@ var colours = map[string]string{
 	lapsed:     "1;31",
 	lapsesSoon: "1;33",
 	inForce:    "32",
+
+	guard.Critical.String(): "1;31",
+	guard.High.String():     "1;31",
+	guard.Medium.String():   "1;33",
+	guard.Low.String():      "33",
 }
 
 // paint fills a level or an outcome up to width, and colours it.

@@ -17,8 +17,8 @@ import (
 )
 
 // services are what the commands of guardrail ask of AWS beside Lambda, as far as
-// they ask it: the outputs of one stack, one log group, roles, and who one is.
-// Every other call goes to Lambda.
+// they ask it: the outputs of one stack, one log group, roles, who one is, and which
+// regions there are. Every other call goes to Lambda.
 type services struct {
 	lambda  http.Handler
 	region  string
@@ -36,11 +36,19 @@ func (s *services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case isJSON:
 		s.logs(w, r, target)
+	case r.URL.Path == "/listRegions":
+		s.listRegions(w)
 	case r.URL.Path == "/" && r.Method == http.MethodPost:
 		s.query(w, r)
 	default:
 		s.lambda.ServeHTTP(w, r)
 	}
+}
+
+// listRegions answers with the only one that there is.
+func (s *services) listRegions(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(mustWrite(map[string]any{"Regions": []map[string]string{{"RegionName": s.region, "RegionOptStatus": "ENABLED_BY_DEFAULT"}}}))
 }
 
 // query answers calls in AWS's query protocol.
