@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -36,22 +37,25 @@ type scan struct {
 	asks  func(stream any) bool // whether there is somebody to ask, or to show
 
 	account
-	function        string
-	format          *choice
-	output          string
-	exemptions      string
-	accounts, orgs  []string
-	share           int
-	fix, yes        bool
-	urls            *choice
-	log             string
-	settings        guard.Settings // in audit
-	fixing          guard.Settings // the same in enforce
-	evidence        *os.File
-	out, talk       *page
-	complaints      io.Writer
-	mu              sync.Mutex // guards what follows
-	looked, reports int
+	function       string // pattern
+	format         *choice
+	output         string // file
+	exemptions     string // file
+	accounts, orgs []string
+	share          int
+	fix, yes       bool
+	urls           *choice
+	log            string // file
+
+	settings   guard.Settings // in audit
+	fixing     guard.Settings // the same in enforce
+	evidence   *os.File
+	out        *page
+	talk       *page // of --fix: what goes, and questions
+	complaints io.Writer
+
+	mu              sync.Mutex
+	looked, reports int // for progress
 }
 
 func (s *scan) command() *cobra.Command {
@@ -116,11 +120,15 @@ func (s *scan) run(ctx context.Context, stdin io.Reader) error {
 		defer log.Close()
 		s.evidence = log
 	}
+	everywhere := slices.Equal(s.regions, []string{allRegions})
+	if everywhere {
+		s.regions = nil // the region of the profile tells the partition
+	}
 	cfg, err := s.load(ctx)
 	if err != nil {
 		return err
 	}
-	if s.regions[0] == allRegions {
+	if everywhere {
 		if s.regions, err = enabledRegions(ctx, cfg); err != nil {
 			return s.help(err, "listing the regions", "account:ListRegions")
 		}
@@ -135,7 +143,7 @@ func (s *scan) run(ctx context.Context, stdin io.Reader) error {
 	wait.Wait()
 	s.endProgress()
 	if s.fix {
-		s.fixAll(ctx, bufferedOnce(stdin), all)
+		s.fixAll(ctx, bufio.NewReader(stdin), all)
 	}
 	report := make(scanReport, len(all))
 	for i, r := range all {
@@ -252,13 +260,12 @@ func (s *scan) endProgress() {
 // regionScan is the part of a scan that is about one region.
 type regionScan struct {
 	*scan
-	region    string
-	inventory sweep.Inventory
-	policies  *lambdapolicy.Policies
-	guard     *guard.Guard
-	pace      *sweep.Pace
-	visits    []visit
-	stopped   error // why not everything was visited
+	region   string
+	policies *lambdapolicy.Policies
+	guard    *guard.Guard
+	pace     *sweep.Pace
+	visits   []visit
+	stopped  error // why not everything was visited
 }
 
 // visit is what was seen of one resource.
@@ -273,7 +280,6 @@ func newRegionScan(cfg aws.Config, region string, s *scan) *regionScan {
 	cfg = cfg.Copy()
 	cfg.Region = region
 	r.policies = lambdapolicy.New(lambdapolicy.Paced(cfg, r.pace), s.clock, nil)
-	r.inventory = r.policies
 	r.guard = guard.New(r.policies, r.policies, nil, nil, s.clock, s.settings) // in audit there is no evidence
 	return r
 }
@@ -282,7 +288,7 @@ var errStopped = errors.New("stopped before the end")
 
 // walk visits everything, until ctx ends.
 func (r *regionScan) walk(ctx context.Context) {
-	walk := sweep.Walk{Inventory: r.inventory, Match: func(name string) bool {
+	walk := sweep.Walk{Inventory: r.policies, Match: func(name string) bool {
 		ok, _ := path.Match(r.function, name) // check has tried the pattern
 		return ok
 	}}
