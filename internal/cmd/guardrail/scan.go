@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -32,23 +33,25 @@ func newScan() *cobra.Command { return (&scan{access: newAccess()}).command() }
 // scan is one run.
 type scan struct {
 	access
-	regions         []string
-	function        string
-	format          *choice
-	output          string
-	exemptions      string
-	accounts, orgs  []string
-	share           int
-	fix             bool
-	urls            *choice
-	log             string
-	settings        guard.Settings // in audit
-	fixing          guard.Settings // the same in enforce
-	evidence        *os.File
-	talk            *page // with whoever runs it
-	complaints      io.Writer
-	mu              sync.Mutex // guards what follows
-	looked, reports int
+	regions        []string
+	function       string // pattern
+	format         *choice
+	output         string // file
+	exemptions     string // file
+	accounts, orgs []string
+	share          int
+	fix            bool
+	urls           *choice
+	log            string // file
+
+	settings   guard.Settings // in audit
+	fixing     guard.Settings // the same in enforce
+	evidence   *os.File
+	talk       *page // of --fix: what goes, and questions
+	complaints io.Writer
+
+	mu              sync.Mutex
+	looked, reports int // for progress
 }
 
 func (s *scan) command() *cobra.Command {
@@ -113,8 +116,12 @@ func (s *scan) run(ctx context.Context, stdin io.Reader) error {
 		defer log.Close()
 		s.evidence = log
 	}
+	everywhere := slices.Equal(s.regions, []string{allRegions})
+	if everywhere {
+		s.regions = nil // the region of the profile tells the partition
+	}
 	region := ""
-	if len(s.regions) > 0 && s.regions[0] != allRegions {
+	if len(s.regions) > 0 {
 		region = s.regions[0]
 	}
 	cfg, err := s.load(ctx, region)
@@ -124,7 +131,7 @@ func (s *scan) run(ctx context.Context, stdin io.Reader) error {
 	if len(s.regions) == 0 {
 		s.regions = []string{cfg.Region}
 	}
-	if s.regions[0] == allRegions {
+	if everywhere {
 		if s.regions, err = enabledRegions(ctx, cfg); err != nil {
 			return s.help(err, "listing the regions", "account:ListRegions")
 		}
@@ -139,7 +146,7 @@ func (s *scan) run(ctx context.Context, stdin io.Reader) error {
 	wait.Wait()
 	s.endProgress()
 	if s.fix {
-		s.fixAll(ctx, bufferedOnce(stdin), all)
+		s.fixAll(ctx, bufio.NewReader(stdin), all)
 	}
 	report := make(scanReport, len(all))
 	for i, r := range all {
@@ -256,13 +263,12 @@ func (s *scan) endProgress() {
 // regionScan is the part of a scan that is about one region.
 type regionScan struct {
 	*scan
-	region    string
-	inventory sweep.Inventory
-	policies  *lambdapolicy.Policies
-	guard     *guard.Guard
-	pace      *sweep.Pace
-	visits    []visit
-	stopped   error // why not everything was visited
+	region   string
+	policies *lambdapolicy.Policies
+	guard    *guard.Guard
+	pace     *sweep.Pace
+	visits   []visit
+	stopped  error // why not everything was visited
 }
 
 // visit is what was seen of one resource.
@@ -277,7 +283,6 @@ func newRegionScan(cfg aws.Config, region string, s *scan) *regionScan {
 	cfg = cfg.Copy()
 	cfg.Region = region
 	r.policies = lambdapolicy.New(lambdapolicy.Paced(cfg, r.pace), s.clock, nil)
-	r.inventory = r.policies
 	r.guard = guard.New(r.policies, r.policies, nil, nil, s.clock, s.settings) // in audit there is no evidence
 	return r
 }
@@ -286,7 +291,7 @@ var errStopped = errors.New("stopped before the end")
 
 // walk visits everything, until ctx ends.
 func (r *regionScan) walk(ctx context.Context) {
-	walk := sweep.Walk{Inventory: r.inventory, Match: func(name string) bool {
+	walk := sweep.Walk{Inventory: r.policies, Match: func(name string) bool {
 		ok, _ := path.Match(r.function, name) // check has tried the pattern
 		return ok
 	}}

@@ -560,6 +560,33 @@ func TestScanOfTheServedAccount(t *testing.T) {
 	}
 }
 
+func TestScanFixOfWhatSomebodyElseCloses(t *testing.T) {
+	d := scanAccount(t)
+	d.Order(lambdatest.Fault{Operation: "GetPolicy", After: 3, Do: func() { d.Seed("orders:live", policyWith(forMyself)) }})
+	code, _, stderr := d.scan(t, t.Context(), "", "--fix", "--yes", "--log", filepath.Join(t.TempDir(), "log"), "--function", "orders")
+	if code != 0 || d.Pending() != 0 || d.Policy("orders:live") != policyWith(forMyself) || d.Policy("orders:1") != policyWith(forMyself) {
+		t.Errorf("exit code %d, policies are %v", code, d.Policies())
+	}
+	says(t, "stderr", stderr, "orders:live: already-gone\n", "orders:1: reverted\n")
+}
+
+func TestTheRegionsOfAPartitionAreListedThere(t *testing.T) {
+	for region, want := range map[string]string{"eu-central-1": "us-east-1", "cn-north-1": "cn-northwest-1", "us-gov-east-1": "us-gov-west-1", "eusc-de-east-1": "eusc-de-east-1"} {
+		d := scanAccount(t)
+		asked := ""
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = callerOf(r.Header.Get("Authorization")).region
+			io.WriteString(w, `{"Regions":[{"RegionName":"eu-west-1"}]}`)
+		}))
+		t.Setenv("AWS_REGION", region)
+		t.Setenv("AWS_ENDPOINT_URL_ACCOUNT", server.URL)
+		if code, _, stderr := d.scan(t, t.Context(), "", "--region", "all"); code != 1 || asked != want {
+			t.Errorf("%s: asked in %s, want %s: %s", region, asked, want, stderr)
+		}
+		server.Close()
+	}
+}
+
 func TestScanOfAllRegionsThatCannotBeListed(t *testing.T) {
 	for name, test := range map[string]struct{ answer, want string }{
 		"denied":  {"", "want credentials that may call account:ListRegions"},

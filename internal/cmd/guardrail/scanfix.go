@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 
@@ -12,12 +11,9 @@ import (
 	"lambda-guardrail/internal/sink"
 )
 
-// bufferedOnce returns a reader from which several questions can be answered: each
-// of them buffers, and a second buffer would miss what the first one took.
-func bufferedOnce(stdin io.Reader) io.Reader { return bufio.NewReader(stdin) }
-
-// fixAll takes out what is public, a policy at a time.
-func (s *scan) fixAll(ctx context.Context, stdin io.Reader, all []*regionScan) {
+// fixAll takes out what is public, a policy at a time. A plain reader would do for
+// one question only: whoever reads an answer buffers what comes after it.
+func (s *scan) fixAll(ctx context.Context, stdin *bufio.Reader, all []*regionScan) {
 	for _, r := range all {
 		for i := range r.visits {
 			if ctx.Err() == nil {
@@ -31,7 +27,7 @@ func (s *scan) fixAll(ctx context.Context, stdin io.Reader, all []*regionScan) {
 }
 
 // fixOne asks about the policy of one visit, and does what it must.
-func (r *regionScan) fixOne(ctx context.Context, stdin io.Reader, v *visit) {
+func (r *regionScan) fixOne(ctx context.Context, stdin *bufio.Reader, v *visit) {
 	agreed := consent{ids: map[string]bool{}}
 	var going []guard.Finding
 	for _, f := range v.seen.Findings {
@@ -65,10 +61,12 @@ func (r *regionScan) fixOne(ctx context.Context, stdin io.Reader, v *visit) {
 		return // what was seen before still stands, for all that is known
 	}
 	v.seen, v.err = seen, err
-	for _, f := range seen.Findings {
-		if agreed.ids[f.ID] {
-			r.talk.printf("%s: %s: %s\n", r.region, on.String(), r.talk.paint(f.Outcome.String(), 0))
+	for _, f := range going {
+		became := guard.AlreadyGone // somebody else was faster
+		if i := slices.IndexFunc(seen.Findings, func(now guard.Finding) bool { return now.ID == f.ID }); i >= 0 {
+			became = seen.Findings[i].Outcome
 		}
+		r.talk.printf("%s: %s: %s\n", r.region, on.String(), r.talk.paint(became.String(), 0))
 	}
 	if err != nil {
 		complain(r.complaints, fmt.Errorf("%s: %w", on.ARN(), r.help(err, on.String(), fixNeeds)))

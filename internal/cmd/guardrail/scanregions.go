@@ -66,14 +66,17 @@ func enabledRegions(ctx context.Context, cfg aws.Config) ([]string, error) {
 	return regions, nil
 }
 
-// accountRegion is where a partition keeps what is said of whole accounts.
-// https://docs.aws.amazon.com/general/latest/gr/billing.html
+// accountRegion is where a partition keeps what is said of whole accounts, as the
+// SDK's rules for the endpoint of this service have it. A partition of one region
+// has no other.
 func accountRegion(region string) string {
 	switch {
 	case strings.HasPrefix(region, "cn-"):
 		return "cn-northwest-1"
 	case strings.HasPrefix(region, "us-gov-"):
 		return "us-gov-west-1"
+	case strings.HasPrefix(region, "us-iso"), strings.HasPrefix(region, "eu-iso"), strings.HasPrefix(region, "eusc-"):
+		return region
 	}
 	return "us-east-1"
 }
