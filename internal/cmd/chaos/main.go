@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -23,14 +24,16 @@ import (
 func main() {
 	seeds := flag.Uint64("seeds", 100, "worlds to run")
 	first := flag.Uint64("seed", 1, "the first seed")
+	flag.IntVar(&tail, "tail", 60, "lines of history to show of a world that fails")
 	flag.Parse()
+	debug.SetGCPercent(400) // worlds are short-lived
 	if !chaos(*first, *seeds) {
 		os.Exit(1)
 	}
 }
 
 // tail is how many lines of history are shown of a world that fails.
-const tail = 60
+var tail = 60
 
 // chaos runs worlds, and reports whether all is well.
 func chaos(first, seeds uint64) bool {
