@@ -42,7 +42,9 @@ var habits = []struct {
 	{"hit and run", 4, (*actor).hitAndRun},
 	{"open in a burst", 2, (*actor).burst},
 	{"edit a neighbour", 10, func(a *actor) { a.add(a.somewhere(), a.sid(), a.oneOf(kindsOf(true, closed, named))) }},
-	{"edit a whole policy", 3, func(a *actor) { a.replace(a.somewhere(), a.oneOf(kindsOf(false, closed, named, unclear, denial, lock))) }},
+	{"edit a whole policy", 3, func(a *actor) {
+		a.replace(a.somewhere(), a.oneOf(kindsOf(false, closed, named, unclear, denial, lock)))
+	}},
 	{"take a statement away", 3, (*actor).takeAway},
 	{"take a policy away", 1, func(a *actor) { a.call("DeleteResourcePolicy", a.somewhere(), "", nil) }},
 	{"deploy", 5, func(a *actor) { a.call("UpdateFunctionConfiguration", a.function(), "", nil) }},

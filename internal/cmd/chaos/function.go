@@ -65,8 +65,12 @@ type function struct {
 	prepare     func(*process) // before an attempt
 	ended       func(*attempt) // after it
 	count       func(string)
+	own         time.Duration // what an attempt takes by itself
+	spread      float64       // how much of a retry's interval is left to chance: AWS does not say
+	queued      bool          // a queue of SQS is before it, read by an event source mapping
 
 	running int
+	waiting []*delivery // in the queue of SQS
 	letters []letter
 }
 
@@ -81,10 +85,14 @@ func (f *function) try(d *delivery) {
 		f.bury(d, "the event is older than six hours")
 		return
 	case f.concurrency > 0 && f.running == f.concurrency:
+		if f.queued {
+			f.waiting = append(f.waiting, d)
+			return
+		}
 		f.count("invocation throttled")
 		wait := min(firstThrottle<<min(d.throttles, 9), lastThrottle)
 		d.throttles++
-		f.after(wait/2+time.Duration(f.chance.Int64N(int64(wait/2))), func() { f.try(d) })
+		f.after(wait-time.Duration(f.spread*f.chance.Float64()*float64(wait)), func() { f.try(d) })
 		return
 	}
 	f.running++
@@ -95,10 +103,18 @@ func (f *function) try(d *delivery) {
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), p.ends)
 	f.start(p, func() {
+		if f.own > 0 {
+			f.Sleep(ctx, f.own)
+		}
 		_, p.err = f.invoke(ctx, d.text)
 	}, func(killed bool) {
 		cancel()
 		f.running--
+		if len(f.waiting) > 0 {
+			next := f.waiting[0]
+			f.waiting = f.waiting[1:]
+			f.after(0, func() { f.try(next) })
+		}
 		if killed {
 			f.count("invocation killed")
 			p.err = fmt.Errorf("the runtime exited")

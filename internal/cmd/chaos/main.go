@@ -25,7 +25,13 @@ func main() {
 	seeds := flag.Uint64("seeds", 100, "worlds to run")
 	first := flag.Uint64("seed", 1, "the first seed")
 	flag.IntVar(&tail, "tail", 60, "lines of history to show of a world that fails")
+	loaded := flag.Bool("load", false, "measure floods instead")
+	to := flag.Int("to", 5, "with -load, the largest number in the table of growth, as a power of ten")
 	flag.Parse()
+	if *loaded {
+		load(*to)
+		return
+	}
 	debug.SetGCPercent(400) // worlds are short-lived
 	if !chaos(*first, *seeds) {
 		os.Exit(1)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/lambdatest"
@@ -77,7 +79,7 @@ func newWorld(seed uint64, history io.Writer) *world {
 	w.sinkOdds = odds() / 2
 	kills := odds()
 	deaths := stream(seed, 3)
-	w.function = &function{schedule: &w.schedule, chance: stream(seed, 4), concurrency: 1 + w.chance.IntN(5), count: w.count}
+	w.function = &function{schedule: &w.schedule, chance: stream(seed, 4), concurrency: 1 + w.chance.IntN(5), spread: w.chance.Float64(), count: w.count}
 	w.function.prepare = func(p *process) {
 		if deaths.Float64() < kills {
 			p.dies = 1 + deaths.IntN(12)
@@ -100,7 +102,7 @@ func newWorld(seed uint64, history io.Writer) *world {
 	return w
 }
 
-func newGuard(client *api, settings config.Config, exemptions []guard.Exemption, log io.Writer, clock guard.Clock) *guard.Guard {
+func newGuard(client aws.HTTPClient, settings config.Config, exemptions []guard.Exemption, log io.Writer, clock guard.Clock) *guard.Guard {
 	cfg, err := wire.AWS([]string{"AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=chaos", "AWS_SECRET_ACCESS_KEY=chaos"})
 	if err != nil {
 		panic(err) // constants
