@@ -213,9 +213,9 @@ func (r *response) doubts(s *snapshot) bool {
 		fingerprint := r.recorded.fingerprint
 		return s.count[fingerprint] == 0 && r.find(fingerprint) == nil && !r.gone[fingerprint]
 	}
-	return !slices.ContainsFunc(r.found, func(e *entry) bool {
-		return e.remove || e.outcome == Audited && r.settings.Mode != Enforce
-	})
+	// An open statement in s need not be the one that the event is about. If it is
+	// to go, the revision tells whether s is early; otherwise nothing does.
+	return !slices.ContainsFunc(r.found, func(e *entry) bool { return e.remove })
 }
 
 // remove writes the evidence down and takes the statements out of the policy that
