@@ -83,7 +83,7 @@ func (c *Client) Do(ctx context.Context, call Call) error {
 		err = errors.Join(err, option(stack))
 	}
 	if err == nil {
-		handler := middleware.DecorateHandler(smithyhttp.NewClientHandler(c.cfg.HTTPClient), stack)
+		handler := middleware.DecorateHandler(smithyhttp.NewClientHandlerWithOptions(c.cfg.HTTPClient), stack)
 		_, _, err = handler.Handle(ctx, call)
 	}
 	if err != nil {

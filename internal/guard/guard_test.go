@@ -233,6 +233,19 @@ func TestConflictsAreWaitedFor(t *testing.T) {
 	}
 }
 
+func TestTheSameClockWaitsAsLong(t *testing.T) {
+	wait := func(start time.Time) time.Duration {
+		w := newWorld(enforce, public("a"))
+		w.clock = guardtest.NewClock(start)
+		w.policies.Order(guardtest.Remove, guardtest.Fault{Err: guard.ErrConflict})
+		w.guard().Respond(t.Context(), candidate(public("a")))
+		return w.clock.Slept()
+	}
+	if first, again, other := wait(now), wait(now), wait(now.Add(1)); first != again || first == other {
+		t.Errorf("slept %s, again %s, and a nanosecond later %s", first, again, other)
+	}
+}
+
 func TestModesAreWritten(t *testing.T) {
 	text, err := json.Marshal([]guard.Mode{guard.Audit, guard.Enforce, 7})
 	if err != nil || string(text) != `["audit","enforce","audit"]` {

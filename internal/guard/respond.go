@@ -214,9 +214,9 @@ func (r *response) doubts(s *snapshot) bool {
 		fingerprint := r.recorded.fingerprint
 		return s.count[fingerprint] == 0 && r.find(fingerprint) == nil && !r.gone[fingerprint]
 	}
-	return !slices.ContainsFunc(r.found, func(e *entry) bool {
-		return e.remove || e.outcome == Audited && r.settings.Mode != Enforce
-	})
+	// An open statement in s need not be the one that the event is about. If it is
+	// to go, the revision tells whether s is early; otherwise nothing does.
+	return !slices.ContainsFunc(r.found, func(e *entry) bool { return e.remove })
 }
 
 // remove writes the evidence down and takes the statements out of the policy that
@@ -250,7 +250,7 @@ func (r *response) remove(ctx context.Context, which []int) error {
 	err := r.policies.Remove(ctx, r.Resource, s.policy, which)
 	switch {
 	case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound):
-		return r.pause(ctx, backoff(r.writes))
+		return r.pause(ctx, r.backoff(r.writes))
 	case err == nil, errors.Is(err, ErrUnknownOutcome):
 		w.sure = err == nil
 		for _, fingerprint := range w.removed {
@@ -363,8 +363,11 @@ func (r *response) finding(e *entry, outcome Outcome) Finding {
 }
 
 // backoff returns how long to wait before the n-th attempt after the first, with
-// half of it left to chance, so that two writers do not meet again.
-func backoff(n int) time.Duration {
+// half of it left to chance, so that two writers do not meet again. Chance is what
+// the clock says: two writers do not read the same nanosecond, and a run on a
+// virtual clock can be replayed.
+func (g *Guard) backoff(n int) time.Duration {
 	d := min(firstBackoff<<(n-1), maxBackoff)
-	return d/2 + rand.N(d/2)
+	chance := rand.New(rand.NewPCG(uint64(n), uint64(g.clock.Now().UnixNano())))
+	return d/2 + time.Duration(chance.Int64N(int64(d/2)))
 }

@@ -292,8 +292,16 @@ func TestRespond(t *testing.T) {
 		// Events that carry no statement, and statements that cannot be read.
 		{name: "an event without a statement is followed to the policy", settings: enforce,
 			policy: []string{public("a")}, findings: "a=reverted", calls: 3},
-		{name: "in audit such an event costs one call, too", settings: audit,
-			policy: []string{public("a")}, findings: "a=audited", left: "a", calls: 1},
+		{name: "in audit such an event is looked at twice while it is fresh", settings: audit,
+			policy: []string{public("a")}, findings: "a=audited", left: "a", calls: 2},
+		{name: "in audit such an event costs one call when it is old", settings: audit,
+			policy: []string{public("a")}, age: time.Hour, findings: "a=audited", left: "a", calls: 1},
+		{name: "what was open before does not hide from an early reading what the event opened", settings: audit,
+			policy: []string{public("a")}, findings: "a=audited b=audited", left: "a b", calls: 2,
+			faults: func(w *world) {
+				w.put(public("a"), public("b"))
+				w.policies.Order(guardtest.Policy, guardtest.Fault{Stale: 1})
+			}},
 		{name: "a clean policy is looked at twice while the event is fresh", settings: enforce,
 			policy: []string{restricted("x")}, left: "x", calls: 2},
 		{name: "a clean policy is looked at once when the event is old", settings: enforce,

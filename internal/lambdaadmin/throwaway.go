@@ -19,7 +19,7 @@ import (
 
 // ErrBlocked: Lambda itself refuses a grant as public, by the account's block of
 // public access.
-var ErrBlocked = errors.New("Lambda refuses public grants in this account")
+var ErrBlocked = errors.New("public grants are refused in this account")
 
 // Throwaways are functions that are made to be opened and deleted. Errors name the
 // call and the function.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,13 +29,15 @@ var (
 
 // clock is a guard.Clock on which all sleep is over at once.
 type clock struct {
+	now   time.Time
 	slept []time.Duration
 	err   error // of Sleep
 }
 
-func (c *clock) Now() time.Time { return time.Unix(0, 0) }
+func (c *clock) Now() time.Time { return c.now }
 
 func (c *clock) Sleep(_ context.Context, d time.Duration) error {
+	c.now = c.now.Add(d)
 	c.slept = append(c.slept, d)
 	return c.err
 }
@@ -359,6 +362,37 @@ func TestDelaysGrowAndDiffer(t *testing.T) {
 	}
 	if len(distinct) < 1000 {
 		t.Errorf("%d different delays of 1400: no jitter", len(distinct))
+	}
+}
+
+func TestTheSameClockGivesTheSameDelays(t *testing.T) {
+	delays := func(start time.Time) []time.Duration {
+		w := newWorld()
+		w.now = start
+		w.Order(lambdatest.Fault{Kind: lambdatest.Throttle, Times: 7})
+		w.policies.Policy(t.Context(), function)
+		return w.slept
+	}
+	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	first := delays(start)
+	if again := delays(start); !slices.Equal(again, first) {
+		t.Errorf("%v, then %v", first, again)
+	}
+	if other := delays(start.Add(1)); slices.Equal(other, first) {
+		t.Errorf("a nanosecond later the delays are %v, too", other)
+	}
+}
+
+func TestManyAttemptsStayWithinTheLongestDelay(t *testing.T) {
+	w := newWorld()
+	w.attempts = 80
+	w.connect("http://lambda.test", w.Account)
+	w.Order(lambdatest.Fault{Kind: lambdatest.Throttle, Times: 79})
+	if _, err := w.policies.Policy(t.Context(), function); !errors.Is(err, guard.ErrNotFound) {
+		t.Error(err)
+	}
+	if n, longest := len(w.slept), slices.Max(w.slept); n != 79 || longest > 5*time.Second {
+		t.Errorf("%d delays, the longest of %s", n, longest)
 	}
 }
 

@@ -3,6 +3,7 @@ package lambdapolicy
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -20,6 +21,10 @@ const (
 	maxAttempts = 8               // if the configuration says nothing
 	minAttempts = 6               // whatever it says: GetPolicy has 15 calls a second for a whole account
 	maxBackoff  = 5 * time.Second // all delays of a call together stay under 27 s
+
+	// The longest first delay, as in the SDK's standard mode.
+	afterThrottle = time.Second
+	afterFault    = 50 * time.Millisecond
 )
 
 // reads sends a call again after all that may pass.
@@ -47,7 +52,6 @@ func attempts(cfg aws.Config) int {
 func standard(attempts int, retryables ...retry.IsErrorRetryable) *retry.Standard {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = attempts
-		o.MaxBackoff = maxBackoff
 		o.Retryables = retryables
 		o.RateLimiter = ratelimit.None // the SDK's quota of retries is gone after some tens of them in a burst
 	})
@@ -76,14 +80,24 @@ type retryer struct {
 
 // RetryDelay sleeps, and leaves no delay to the SDK.
 func (r retryer) RetryDelay(attempt int, failure error) (time.Duration, error) {
-	delay, err := r.Standard.RetryDelay(attempt, failure)
-	if err == nil {
-		err = r.clock.Sleep(r.ctx, delay)
-	}
-	if err != nil {
+	if err := r.clock.Sleep(r.ctx, r.delay(attempt, failure)); err != nil {
 		return 0, errors.Join(failure, err) // a write that was throttled stays one that did not happen
 	}
 	return 0, nil
+}
+
+var throttles = retry.IsErrorThrottles(retry.DefaultThrottles)
+
+// delay is that of the SDK's standard mode: all of it is left to chance. Here
+// chance is what the clock says, so that a run on a virtual clock can be replayed.
+func (r retryer) delay(attempt int, failure error) time.Duration {
+	first := afterFault
+	if throttles.IsErrorThrottle(failure).Bool() {
+		first = afterThrottle
+	}
+	most := min(first<<min(attempt-1, 10), maxBackoff)
+	chance := rand.New(rand.NewPCG(uint64(attempt), uint64(r.clock.Now().UnixNano())))
+	return time.Duration(chance.Int64N(int64(most)))
 }
 
 // observing adds a step that is passed once for each attempt.

@@ -138,15 +138,15 @@ func (s *simulation) open(name string) {
 	s.want[arn] = policyOf(arn, closed...)
 }
 
-// killed is the panic that ends a sweep as the end of its sandbox does.
-var killed = errors.New("killed")
+// errKilled is the panic that ends a sweep as the end of its sandbox does.
+var errKilled = errors.New("killed")
 
 // chaos is throttles, server errors and lost answers, as many of each.
 func (s *simulation) chaos(lambdatest.Call) lambdatest.Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.calls++; s.calls == s.kill {
-		panic(killed)
+		panic(errKilled)
 	}
 	if s.random.Float64() >= s.faults {
 		return lambdatest.Fault{}
@@ -183,7 +183,7 @@ const invocation = 13 * time.Minute
 // part is one invocation. Its third result is whether it was killed.
 func (s *simulation) part(ctx context.Context, run sweep.Run) (r sweep.Result, err error, dead bool) {
 	defer func() {
-		if p := recover(); p == killed {
+		if p := recover(); p == errKilled {
 			dead = true
 		} else if p != nil {
 			panic(p)
