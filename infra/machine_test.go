@@ -168,7 +168,9 @@ func TestWithoutASchedule(t *testing.T) {
 		heartbeat        any // days
 	}{
 		"both":    {nil, 2, 4, 4.0},
-		"full":    {object{"sweepSchedule": "off"}, 1, 4, 7.0},
+		"full":    {object{"sweepSchedule": "off"}, 1, 4, nil},
+		"nightly": {object{"sweepSchedule": "cron(0 3 * * ? *)", "fullSweepSchedule": "off"}, 1, 4, 4.0},
+		"seldom":  {object{"sweepSchedule": "cron(0 3 1 * ? *)", "fullSweepSchedule": "rate(36 hours)"}, 2, 4, 6.0},
 		"neither": {object{"sweepSchedule": "off", "fullSweepSchedule": "off"}, 0, 3, nil},
 	} {
 		d := deploy(t, synthesize(t, test.context), frankfurt)

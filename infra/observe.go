@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
-	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
 )
 
@@ -51,25 +50,11 @@ func (g *Guardrail) alarms() []alarm {
 		{"FailedAlarm", "failed", "The function gave events up for good: the queue says which and why. Their policies are unjudged.", depth(g.failed, minutes), 1, 1, false},
 		{"SweepFailedAlarm", "sweep-failed", "A run of the sweep failed or was given up after a week. The history of the state machine says why.", g.failedRuns(hour), 1, 1, false},
 	}
-	if days := g.heartbeatDays(); days > 0 {
+	if days, ok := g.heartbeatDays(); ok {
 		alarms = append(alarms, alarm{"HeartbeatAlarm", "sweep-heartbeat", "No sweep has ended for days: what no event tells is not found. Look at the schedules and the state machine.",
 			metric("SweepHeartbeat", "Sum", awscdk.Duration_Days(jsii.Number(1)), nil), 1, days, true})
 	}
 	return alarms
-}
-
-// heartbeatDays is how long there may be no heartbeat, 0 without a schedule. In a
-// large account a full run takes days, during which no other begins; CloudWatch
-// looks back a week at the most.
-// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
-func (g *Guardrail) heartbeatDays() float64 {
-	switch stack := g.config.Stack; {
-	case stack.SweepSchedule != config.Off:
-		return 4
-	case stack.FullSweepSchedule != config.Off:
-		return 7
-	}
-	return 0
 }
 
 // failedRuns counts those that failed and those that were given up.

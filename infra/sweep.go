@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
+	"strconv"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -38,14 +41,56 @@ func (g *Guardrail) addSweep(role awsiam.Role, code awslambda.Code) {
 	props.RetryAttempts = jsii.Number(0) // the state machine decides
 	g.Sweep = awslambda.NewFunction(g.Construct, jsii.String("Sweep"), props)
 	g.addMachine()
-	for _, s := range []struct{ id, part, run, expression string }{
-		{"IncrementalSchedule", "incremental", "incremental", g.config.Stack.SweepSchedule},
-		{"FullSchedule", "full", "full", g.config.Stack.FullSweepSchedule},
-	} {
-		if s.expression != config.Off {
-			g.addSchedule(s.id, s.part, s.run, s.expression)
+	for run, expression := range g.schedules() {
+		g.addSchedule(run, expression)
+	}
+	if _, watched := g.heartbeatDays(); !watched && len(g.schedules()) > 0 {
+		awscdk.Annotations_Of(g.Construct).AddWarningV2(jsii.String("lambda-guardrail:heartbeat"), jsii.String(
+			"no alarm watches that the sweep runs: want sweepSchedule or fullSweepSchedule to run every two days at least, as rate(...) or as a cron(...) for every day"))
+	}
+}
+
+// schedules are when the sweep runs, by the kind of run.
+func (g *Guardrail) schedules() map[string]string {
+	all := map[string]string{"incremental": g.config.Stack.SweepSchedule, "full": g.config.Stack.FullSweepSchedule}
+	maps.DeleteFunc(all, func(_, expression string) bool { return expression == config.Off })
+	return all
+}
+
+// heartbeatDays is how long there may be no heartbeat: as many days as hold two
+// starts, and two for a full run of a large account, in which no other begins.
+// CloudWatch looks back a week at the most, which is too short for a schedule of
+// less than every second day: watched is false then.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+func (g *Guardrail) heartbeatDays() (days float64, watched bool) {
+	interval := 0
+	for _, expression := range g.schedules() {
+		if d := intervalDays(expression); d > 0 && (interval == 0 || d < interval) {
+			interval = d
 		}
 	}
+	return float64(2*interval + 2), interval == 1 || interval == 2
+}
+
+// intervalDays returns the days between two starts, rounded up. It is 0 for a cron
+// expression that does not fire every day: how seldom it fires is not looked into.
+func intervalDays(expression string) int {
+	if inside, ok := strings.CutPrefix(expression, "rate("); ok {
+		value, unit, _ := strings.Cut(strings.TrimSuffix(inside, ")"), " ")
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return 0
+		}
+		aDay := map[string]int{"minute": 24 * 60, "hour": 24, "day": 1}[strings.TrimSuffix(unit, "s")]
+		return (n + aDay - 1) / aDay
+	}
+	fields := strings.Fields(strings.Trim(expression, "cron()"))
+	for _, field := range fields[2:] { // minutes, hours; day of month, month, day of week, year
+		if field != "*" && field != "?" {
+			return 0
+		}
+	}
+	return 1
 }
 
 // addSeen makes the bucket for what was seen, and a key of its own: whoever may use
@@ -154,7 +199,7 @@ func (g *Guardrail) addMachine() {
 	}
 }
 
-func (g *Guardrail) addSchedule(id, part, run, expression string) {
+func (g *Guardrail) addSchedule(run, expression string) {
 	if g.scheduler == nil {
 		g.scheduler = awsiam.NewRole(g.Construct, jsii.String("ScheduleRole"), &awsiam.RoleProps{
 			RoleName:    g.name("schedule-" + *g.stack.Region()),
@@ -175,8 +220,9 @@ func (g *Guardrail) addSchedule(id, part, run, expression string) {
 	if err != nil {
 		panic(err) // texts can always be written
 	}
-	awsscheduler.NewCfnSchedule(g.Construct, &id, &awsscheduler.CfnScheduleProps{
-		Name:               g.name(part),
+	id := strings.ToUpper(run[:1]) + run[1:] + "Schedule"
+	schedule := awsscheduler.NewCfnSchedule(g.Construct, &id, &awsscheduler.CfnScheduleProps{
+		Name:               g.name(run),
 		Description:        jsii.String("Starts the " + run + " sweep"),
 		ScheduleExpression: &expression,
 		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
@@ -186,4 +232,5 @@ func (g *Guardrail) addSchedule(id, part, run, expression string) {
 			RetryPolicy:      &awsscheduler.CfnSchedule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(3600), MaximumRetryAttempts: jsii.Number(185)},
 		},
 	})
+	schedule.Node().AddDependency(g.scheduler) // its policy too: a start that comes before is lost
 }
