@@ -179,6 +179,11 @@ func TestWhatIsWrongIsNoticed(t *testing.T) {
 			i.evidence(statements, document)
 			i.call("DeleteResourcePolicy", nil)
 		}, "without a revision"},
+		{"it removes in silence", func(i impostor) {
+			statements, document, revision := i.read()
+			i.evidence(statements, document)
+			i.call("DeleteResourcePolicy", map[string]any{"RevisionId": revision})
+		}, "and not reported"},
 		{"it changes what it leaves", func(i impostor) {
 			if statements, _, revision := i.read(); len(statements) > 1 {
 				slices.Reverse(statements)

@@ -167,6 +167,7 @@ func (w *world) live() []string {
 	w.sweep()
 	w.run()
 	w.model.swept()
+	w.counts["reverted, and told of by the evidence alone"] += w.model.untold()
 	return w.model.problems
 }
 
