@@ -80,7 +80,7 @@ type response struct {
 	lookups       int
 	surroundings  surroundings
 	found         []*entry        // in the order in which they were seen
-	gone          map[string]bool // fingerprints that a believed snapshot lacks
+	gone          map[string]bool // fingerprints that a believed snapshot lacks, or has behind a Deny
 	live          *snapshot       // the newest that is believed; nil from a write until it is verified
 	wrote         *write          // the newest that may have happened
 	refused       error           // the answer to a write that no sentinel classifies
@@ -157,7 +157,7 @@ func (r *response) believe(s *snapshot) {
 		r.gone[r.recorded.fingerprint] = s.count[r.recorded.fingerprint] == 0
 	}
 	for _, e := range r.found {
-		r.gone[e.fingerprint] = !e.present
+		r.gone[e.fingerprint] = !e.standing
 		switch {
 		case e.present || !s.readable:
 			e.closedAt = time.Time{}
@@ -203,7 +203,7 @@ func (r *response) doubts(s *snapshot) bool {
 		return true
 	}
 	for _, e := range r.found {
-		if e.remove && !e.present && !e.written && !r.gone[e.fingerprint] {
+		if e.remove && !e.standing && !e.written && !r.gone[e.fingerprint] {
 			return true
 		}
 	}

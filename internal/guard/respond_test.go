@@ -340,6 +340,13 @@ func TestRespond(t *testing.T) {
 				w.put(restricted("x"), public("a"))
 				w.policies.Order(guardtest.Policy, guardtest.Fault{Stale: 1})
 			}},
+		{name: "an early reading from before a Deny went is not believed", settings: enforce,
+			policy: []string{denyAll("d"), public("a")}, findings: "a=reverted", calls: 6,
+			faults: func(w *world) {
+				w.put(public("a"))
+				w.policies.Order(guardtest.Remove, guardtest.Fault{Err: guard.ErrConflict})
+				w.policies.Order(guardtest.Policy, guardtest.Fault{}, guardtest.Fault{Stale: 1})
+			}},
 		{name: "another content under the Sid of the event is another statement", settings: enforce,
 			policy: []string{restricted("a")}, event: public("a"), findings: "a=already-gone", left: "a", calls: 2},
 		{name: "an exempt statement that is gone is exempt", settings: until(now.Add(time.Hour), "a"),
@@ -377,7 +384,7 @@ func TestRespond(t *testing.T) {
 				w.policies.Order(guardtest.Remove, guardtest.Fault{Before: func() { w.put(public("a"), restricted("x")) }})
 			}},
 		{name: "a Deny added in between closes it without us", settings: enforce,
-			policy: []string{public("a")}, event: public("a"), findings: "a=already-gone", left: "a d", calls: 3,
+			policy: []string{public("a")}, event: public("a"), findings: "a=already-gone", left: "a d", calls: 4,
 			faults: func(w *world) {
 				w.policies.Order(guardtest.Remove, guardtest.Fault{Before: func() { w.put(public("a"), denyAll("d")) }})
 			}},

@@ -17,6 +17,7 @@ type bus struct {
 	count   func(string)
 	note    func(string, ...any)
 	events  int
+	latest  int // of those that have arrived
 }
 
 // dated are the names of calls that CloudTrail writes with the date of their API.
@@ -45,7 +46,7 @@ func guardrail(userAgent string) caller {
 
 // publish lets an event of a call find its way to the function, or not.
 func (b *bus) publish(c *call, by caller) {
-	text := b.record(c, by)
+	text, number := b.record(c, by), b.events
 	copies := 1
 	switch {
 	case b.chance.Float64() < b.odds:
@@ -64,6 +65,10 @@ func (b *bus) publish(c *call, by caller) {
 		}
 		b.after(delay, func() {
 			b.note("event of %s on %s arrives", c.operation, short(c.arn))
+			if number < b.latest {
+				b.count("bus: overtaken by a later one")
+			}
+			b.latest = max(b.latest, number)
 			b.deliver(&event{text, c})
 		})
 	}

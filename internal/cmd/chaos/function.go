@@ -38,6 +38,8 @@ type attempt struct {
 	where    string    // ARN of what was read
 	evidence []evidence
 	reported map[string]bool // by id
+	told     []string        // statements that were reported
+	removed  []string        // statements that were taken out
 	failed   bool            // a finding of it has failed
 	lost     []string        // statements that Lambda took away beside a removal
 }

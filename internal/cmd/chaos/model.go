@@ -44,7 +44,8 @@ type opening struct {
 	kind      *kind
 	from, to  time.Time // to is zero as long as it is open
 	by        *call     // nil if it was so from the beginning
-	denied    bool      // the same statement stood behind a Deny afterwards
+	reverted  bool
+	denied    bool // the same statement stood behind a Deny afterwards
 	reported  bool
 }
 
@@ -160,6 +161,10 @@ func (m *model) wrote(a *attempt, arn, before, after, revision string, lost []st
 		if slices.Contains(lost, s) {
 			continue
 		}
+		a.removed = append(a.removed, s)
+		if o := m.policy(arn).open[s]; o != nil {
+			o.reverted = true
+		}
 		k := m.kind(arn, s)
 		switch {
 		case k.is == denial || k.is == lock:
@@ -200,6 +205,7 @@ func (m *model) report(a *attempt, f found) {
 		m.wrong("finding %s is reported twice by one attempt", f.ID)
 	}
 	a.reported[f.ID] = true
+	a.told = append(a.told, f.Statement)
 	if other, known := m.ids[f.ID]; known && other != who {
 		m.wrong("one id for %s and %s", who, other)
 	}
@@ -266,6 +272,11 @@ func (m *model) ended(a *attempt) {
 	if a.err != nil || a.reads == 0 {
 		return
 	}
+	for _, s := range a.removed {
+		if !slices.Contains(a.told, s) {
+			m.wrong("removed from %s, and not reported: %s", a.where, s)
+		}
+	}
 	for _, s := range a.lost {
 		p := m.policy(a.where)
 		if _, back := p.since[s]; !back && p.changed.Before(a.lastRead) {
@@ -307,6 +318,18 @@ func (m *model) settled(letters []letter) {
 			m.wrong("not reported, and no dead letter says so: %s at %s", o.text, o.arn)
 		}
 	}
+}
+
+// untold returns how many statements were reverted by an attempt that did not come
+// to report them: the evidence, which was written before, tells of them.
+func (m *model) untold() int {
+	n := 0
+	for _, o := range m.openings {
+		if o.reverted && !o.reported {
+			n++
+		}
+	}
+	return n
 }
 
 // swept checks what is left when a sweep has seen everything.

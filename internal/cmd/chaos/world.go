@@ -27,6 +27,9 @@ const (
 	numCalls     = 208 // of actors, at the least
 )
 
+// qualifiers are what each function has: itself, an alias and a version.
+var qualifiers = []string{"", ":live", ":1"}
+
 // start is when virtual time begins. See schedule.
 var start = time.Date(2126, 11, 23, 12, 0, 0, 0, time.UTC)
 
@@ -93,8 +96,7 @@ func newWorld(seed uint64, history io.Writer) *world {
 	w.bus.deliver = w.function.deliver
 
 	for i := range 3 {
-		arn := functions + name(i*7)
-		w.exempt = append(w.exempt, arn)
+		w.exempt = append(w.exempt, functions+name(i*7))
 	}
 	w.guard = newGuard(w.api, settings, w.exemptions(), w, &w.schedule)
 	w.function.invoke = wire.NewHandler(w.guard, region).Invoke
@@ -165,6 +167,7 @@ func (w *world) live() []string {
 	w.sweep()
 	w.run()
 	w.model.swept()
+	w.counts["reverted, and told of by the evidence alone"] += w.model.untold()
 	return w.model.problems
 }
 
