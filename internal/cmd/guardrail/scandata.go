@@ -95,8 +95,8 @@ func writeCSV(p *page, report scanReport) {
 // inert makes a cell that a spreadsheet takes for text. It takes one that begins so
 // for a formula, which can fetch and run: https://owasp.org/www-community/attacks/CSV_Injection
 func inert(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
-		cell = "'" + cell
+	if begins := strings.TrimLeft(cell, " \t\r\n"); begins != cell || begins != "" && strings.ContainsRune("=+-@", rune(begins[0])) {
+		cell = "'" + cell // some programs pass white space over
 	}
 	return visible(cell)
 }
