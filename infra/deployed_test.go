@@ -130,6 +130,9 @@ func (d *deployed) name(id string) string {
 	if name, ok := properties[names[kind].property]; ok {
 		return d.resolve(name).(string)
 	}
+	if kind == "AWS::S3::Bucket" {
+		return strings.ToLower(d.stack + "-" + id + "-EXAMPLE12345")
+	}
 	return d.stack + "-" + id + "-EXAMPLE12345"
 }
 

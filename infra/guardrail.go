@@ -74,7 +74,9 @@ func NewGuardrail(scope constructs.Construct, id string, props *GuardrailProps) 
 	g.undelivered = g.queue("Undelivered", "undelivered")
 	g.failed = g.queue("Failed", "failed")
 	g.addTopics()
-	g.addChat()
+	if g.config.Stack.Chat {
+		g.chat = g.topic("Chat", "chat", publisher{"events.amazonaws.com", nil})
+	}
 	g.addLog()
 	respond, sweep := g.role("RespondRole", "respond"), g.role("SweepRole", "sweep")
 	g.config.OwnRoles = []string{*respond.RoleArn(), *sweep.RoleArn()}
@@ -87,6 +89,9 @@ func NewGuardrail(scope constructs.Construct, id string, props *GuardrailProps) 
 	g.addRule()
 	g.addTamperRules()
 	g.addAlarms()
+	if g.chat != nil {
+		g.tellChat()
+	}
 	g.addDashboard()
 	if g.config.Stack.Trail == config.CreateTrail {
 		g.addTrail()

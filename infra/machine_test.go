@@ -1,13 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // run interprets as much of the Amazon States Language as the machine is written
@@ -32,8 +33,14 @@ func run(t *testing.T, input object, task func(resource string, parameters any) 
 		switch state["Type"] {
 		case "Succeed", "Fail":
 			return at, path
+		case "Wait":
 		case "Pass":
-			data = fill(state["Parameters"], data)
+			out := fill(state["Parameters"], data)
+			if to, ok := state["ResultPath"].(string); ok {
+				data.(object)[strings.TrimPrefix(to, "$.")] = out
+			} else {
+				data = out
+			}
 		case "Choice":
 			next = choose(t, state, data)
 		case "Task":
@@ -76,8 +83,14 @@ func tried(state object, call func() (any, error)) (out any, err error) {
 func choose(t *testing.T, state object, data any) string {
 	t.Helper()
 	for _, choice := range state["Choices"].([]any) {
+		if path, ok := property(choice, "StringEqualsPath").(string); ok && look(property(choice, "Variable").(string), data) == look(path, data) {
+			return property(choice, "Next").(string)
+		}
 		is := look(property(choice, "Variable").(string), data)
 		if want, ok := property(choice, "BooleanEquals").(bool); ok && is == want {
+			return property(choice, "Next").(string)
+		}
+		if want, ok := property(choice, "StringEquals").(string); ok && is == want {
 			return property(choice, "Next").(string)
 		}
 		if than, ok := property(choice, "NumericGreaterThan").(float64); ok && is.(float64) > than {
@@ -111,6 +124,17 @@ func look(path string, data any) any {
 	case strings.HasPrefix(path, "States.ArrayLength("):
 		list, _ := look(strings.TrimSuffix(strings.TrimPrefix(path, "States.ArrayLength("), ")"), data).([]any)
 		return float64(len(list))
+	case path == "$$.Execution.Id":
+		return "own"
+	case path == "States.ArrayGetItem($.others.arns, States.MathAdd($.others.running, -1))":
+		return property(data, "others.arns").([]any)[int(property(data, "others.running").(float64))-1]
+	case strings.Contains(path, "[*]."):
+		from, member, _ := strings.Cut(path, "[*].")
+		found := []any{}
+		for _, element := range look(from, data).([]any) {
+			found = append(found, property(element, member))
+		}
+		return found
 	}
 	return property(data, strings.TrimPrefix(path, "$."))
 }
@@ -118,29 +142,46 @@ func look(path string, data any) any {
 func TestTheStateMachineCallsTheSweepUntilItIsDone(t *testing.T) {
 	boom := errors.New("boom")
 	for name, test := range map[string]struct {
-		running int
-		parts   int // until the run is done
-		fails   int // calls of the function, from the second part on
+		run     string     // "" is full
+		running [][]string // executions, the latest first, each time that they are listed; nil is this one alone
+		parts   int        // until the run is done
+		fails   int        // calls of the function, from the second part on
 		end     string
 		tokens  []string // in the order of the calls
 	}{
-		"a small account":           {running: 1, parts: 1, end: "Done", tokens: []string{""}},
-		"a large account":           {running: 1, parts: 3, end: "Done", tokens: []string{"", "part 1", "part 2"}},
-		"a call that fails":         {running: 1, parts: 2, fails: 2, end: "Done", tokens: []string{"", "part 1", "part 1", "part 1"}},
-		"another run is under way":  {running: 2, end: "Another run is under way"},
-		"a function that is broken": {running: 1, parts: 2, fails: 99, end: "Failed", tokens: []string{"", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1"}},
+		"a small account":              {parts: 1, end: "Done", tokens: []string{""}},
+		"a large account":              {parts: 3, end: "Done", tokens: []string{"", "part 1", "part 2"}},
+		"a call that fails":            {parts: 2, fails: 2, end: "Done", tokens: []string{"", "part 1", "part 1", "part 1"}},
+		"a run that is not listed yet": {running: [][]string{{}}, parts: 1, end: "Done", tokens: []string{""}},
+		"an incremental run gives way to one that began before": {run: "incremental", running: [][]string{{"own", "earlier"}}, end: "Another run is under way"},
+		"of runs that began together the first one goes on":     {run: "incremental", running: [][]string{{"later", "own"}}, parts: 1, end: "Done", tokens: []string{""}},
+		"a full run waits for its turn":                         {running: [][]string{{"own", "earlier"}, {"later", "own", "earlier"}, {"later", "own"}}, parts: 1, end: "Done", tokens: []string{""}},
+		"a function that is broken":                             {parts: 2, fails: 99, end: "Failed", tokens: []string{"", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var tokens []string
-			part, fails := 0, test.fails
-			end, path := run(t, object{"run": "full"}, func(resource string, in any) (any, error) {
-				if strings.HasSuffix(resource, ":listExecutions") {
+			part, fails, lists := 0, test.fails, 0
+			kind := cmp.Or(test.run, "full")
+			end, path := run(t, object{"run": kind}, func(resource string, in any) (any, error) {
+				if resource == "${ListExecutions}" {
 					if property(in, "StateMachineArn") != "arn:machine" || property(in, "StatusFilter") != "RUNNING" {
 						t.Errorf("asked for %v", in)
 					}
-					return object{"Executions": make([]any, test.running)}, nil
+					running := []string{"own"}
+					if lists < len(test.running) {
+						running = test.running[lists]
+					}
+					lists++
+					executions := []any{}
+					for _, arn := range running {
+						executions = append(executions, object{"ExecutionArn": arn})
+					}
+					return object{"Executions": executions}, nil
 				}
-				if property(in, "FunctionName") != "${Function}" || property(in, "Payload.run") != "full" {
+				if resource != "${Invoke}" {
+					t.Errorf("there is no %s", resource)
+				}
+				if property(in, "FunctionName") != "${Function}" || property(in, "Payload.run") != kind {
 					t.Errorf("called %v", in)
 				}
 				tokens = append(tokens, property(in, "Payload.token").(string))
@@ -149,12 +190,12 @@ func TestTheStateMachineCallsTheSweepUntilItIsDone(t *testing.T) {
 					return nil, boom
 				}
 				part++
-				return object{"Payload": object{"run": "full", "token": fmt.Sprintf("part %d", part), "done": part == test.parts}}, nil
+				return object{"Payload": object{"run": kind, "token": fmt.Sprintf("part %d", part), "done": part == test.parts}}, nil
 			})
 			if end != test.end {
 				t.Errorf("it ends with %q, by way of %q", end, path)
 			}
-			if diff := cmp.Diff(test.tokens, tokens); diff != "" {
+			if diff := gocmp.Diff(test.tokens, tokens); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -92,9 +93,17 @@ func listed(t *testing.T, statements []any) []string {
 		if property(s, "NotAction") != nil || property(s, "NotResource") != nil {
 			t.Errorf("a statement says what it is not about: %v", s)
 		}
+		condition := ""
+		if c := property(s, "Condition"); c != nil {
+			text, err := json.Marshal(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			condition = " if " + string(text)
+		}
 		for _, action := range textList(property(s, "Action")) {
 			for _, resource := range textList(property(s, "Resource")) {
-				all = append(all, property(s, "Effect").(string)+" "+action+" on "+resource)
+				all = append(all, property(s, "Effect").(string)+" "+action+" on "+resource+condition)
 			}
 		}
 	}
@@ -107,7 +116,7 @@ func TestTheRolesHaveWhatTheModeNeedsAndNothingElse(t *testing.T) {
 		functions = " on arn:aws:lambda:eu-central-1:111122223333:function:"
 		queue     = " on arn:aws:sqs:eu-central-1:111122223333:lambda-guardrail-failed"
 		topic     = " on arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-findings"
-		topicKey  = " on arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+		topicKey  = " on arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab" + ` if {"StringLike":{"kms:ViaService":"sns.eu-central-1.amazonaws.com*"}}`
 		seenKey   = " on arn:aws:kms:eu-central-1:111122223333:key/5678cdef-12ab-34cd-56ef-1234567890ab"
 		chat      = "Allow sns:Publish on arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-chat"
 		hub       = "Allow securityhub:BatchImportFindings on arn:aws:securityhub:eu-central-1:111122223333:product/111122223333/default"
@@ -143,11 +152,12 @@ func TestTheRolesHaveWhatTheModeNeedsAndNothingElse(t *testing.T) {
 					common = append(common, "Deny "+action+functions+"lambda-guardrail-*")
 				}
 			}
-			objects := " on " + d.arn(find(t, d, "AWS::S3::Bucket", "Seen")) + "/*"
+			seen := " on " + d.arn(find(t, d, "AWS::S3::Bucket", "Seen"))
+			objects := seen + "/*"
 			for role, own := range map[string][]string{
 				"RespondRole": {"Allow sqs:SendMessage" + queue, "Allow sqs:GetQueueAttributes" + queue, "Allow sqs:GetQueueUrl" + queue},
 				"SweepRole": {
-					"Allow lambda:ListFunctions on *", "Allow lambda:ListAliases on *", "Allow s3:GetObject" + objects, "Allow s3:PutObject" + objects,
+					"Allow lambda:ListFunctions on *", "Allow lambda:ListAliases on *", "Allow s3:GetObject" + objects, "Allow s3:PutObject" + objects, "Allow s3:ListBucket" + seen,
 					"Allow kms:Decrypt" + seenKey, "Allow kms:GenerateDataKey" + seenKey,
 				},
 			} {
@@ -158,6 +168,32 @@ func TestTheRolesHaveWhatTheModeNeedsAndNothingElse(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// With the key one can forge that a policy was seen to be harmless.
+func TestNobodyButTheSweepUsesTheKeyOfWhatItHasSeen(t *testing.T) {
+	d := deploy(t, synthesize(t, nil), frankfurt)
+	var denied []string
+	for _, s := range property(d.resources[find(t, d, "AWS::KMS::Key", "SeenKey")], "Properties.KeyPolicy.Statement").([]any) {
+		if property(s, "Effect") != "Deny" {
+			if service := property(s, "Principal.Service"); service != nil {
+				t.Errorf("%v may use it", service)
+			}
+			continue
+		}
+		if property(s, "Condition.ArnNotEquals.aws:PrincipalArn") != "arn:aws:iam::111122223333:role/lambda-guardrail-sweep-eu-central-1" || property(s, "Principal.AWS") != "*" {
+			t.Errorf("it is denied to others than all but the sweep: %v", s)
+		}
+		denied = append(denied, textList(property(s, "Action"))...)
+	}
+	for _, action := range []string{"kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptTo"} {
+		if !anyLike(denied, action) {
+			t.Errorf("others are not denied %s", action)
+		}
+	}
+	if anyLike(denied, "kms:PutKeyPolicy") {
+		t.Error("nobody could change the key's policy any more")
 	}
 }
 

@@ -84,8 +84,13 @@ func (g *Guardrail) grantSinks(role awsiam.Role) {
 	if g.chat != nil {
 		allow("ChatTopic", config.SinkActions(config.SNS), g.chat.TopicArn())
 	}
+	// Only to publish: with it nothing can be decrypted that was published. The service
+	// has another suffix in China.
 	// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-	allow("TopicKey", []string{"kms:Decrypt", "kms:GenerateDataKey"}, g.key.KeyArn())
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("TopicKey"), Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: &[]*string{g.key.KeyArn()},
+		Conditions: &map[string]any{"StringLike": map[string]any{"kms:ViaService": "sns." + *g.stack.Region() + ".amazonaws.com*"}},
+	}))
 	if g.config.SecurityHub {
 		allow("SecurityHub", config.SinkActions(config.SecurityHub), g.stack.FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("securityhub"), Resource: jsii.String("product"), ResourceName: jsii.String(*g.stack.Account() + "/default"),
@@ -102,9 +107,14 @@ func (g *Guardrail) grantSinks(role awsiam.Role) {
 // chatMessage is what Amazon Q Developer in chat applications reads:
 // https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
 // Fields of an event stand in code spans, where markup, mentions and links do
-// nothing, and only those whose alphabet has no backtick: names and ARNs of IAM,
-// addresses, names of alarms. Parameters of a request may be any text, as long as
-// AWS refuses the call afterwards, so none of them is shown.
+// nothing. EventBridge escapes nothing within a string, so that only fields are shown
+// whose alphabet has no backtick, quotation mark or backslash: a backtick would forge
+// a message, and a quotation mark would break it, and so keep it from being told.
+// Principals' ids, addresses and our alarms' names have none; the ARN of a user has a
+// path that may be any ASCII, and parameters of a request may be any text, as long as
+// AWS refuses the call afterwards.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html
 func chatMessage(title string, lines []string, steps ...string) awsevents.RuleTargetInput {
 	return awsevents.RuleTargetInput_FromObject(map[string]any{
 		"version": "1.0",
@@ -120,12 +130,12 @@ func code(path string) string {
 	return "`" + *awsevents.EventField_FromPath(jsii.String("$." + path)) + "`"
 }
 
-// addChat makes a topic for chat, and lets alarms speak there as findings do.
-func (g *Guardrail) addChat() {
-	if !g.config.Stack.Chat {
-		return
+// tellChat lets alarms speak in chat, as findings do.
+func (g *Guardrail) tellChat() {
+	var alarms []string
+	for _, a := range g.alarms() {
+		alarms = append(alarms, *g.name(a.name))
 	}
-	g.chat = g.topic("Chat", "chat", publisher{"events.amazonaws.com", nil})
 	awsevents.NewRule(g.Construct, jsii.String("ChatAlarms"), &awsevents.RuleProps{
 		RuleName:    g.name("chat-alarms"),
 		Description: jsii.String("Alarms of the guardrail, for chat"),
@@ -133,7 +143,7 @@ func (g *Guardrail) addChat() {
 			Source:     jsii.Strings("aws.cloudwatch"),
 			DetailType: jsii.Strings("CloudWatch Alarm State Change"),
 			Detail: &map[string]any{
-				"alarmName": []any{map[string]any{"prefix": *g.name("")}},
+				"alarmName": alarms, // one by one: whoever may make alarms chooses what follows a prefix
 				"state":     map[string]any{"value": []any{"ALARM"}},
 			},
 		},

@@ -102,6 +102,15 @@ func (g *Guardrail) addSeen(role awsiam.Role) {
 		PendingWindow:     awscdk.Duration_Days(jsii.Number(7)),
 		RemovalPolicy:     awscdk.RemovalPolicy_DESTROY, // without it, everything is read
 	})
+	// Whatever other policies say. Whoever may change this one gives notice by that.
+	g.seenKey.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("TheSweepAlone"),
+		Effect:     awsiam.Effect_DENY,
+		Principals: &[]awsiam.IPrincipal{awsiam.NewAnyPrincipal()},
+		Actions:    jsii.Strings("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"),
+		Resources:  jsii.Strings("*"), // in a key's policy: the key
+		Conditions: &map[string]any{"ArnNotEquals": map[string]any{"aws:PrincipalArn": role.RoleArn()}},
+	}), nil)
 	g.seen = awss3.NewBucket(g.Construct, jsii.String("Seen"), &awss3.BucketProps{
 		Encryption:        awss3.BucketEncryption_S3_MANAGED, // the objects are encrypted before they come here
 		EnforceSSL:        jsii.Bool(true),
@@ -117,14 +126,19 @@ func (g *Guardrail) addSeen(role awsiam.Role) {
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid: jsii.String("Seen"), Actions: jsii.Strings("s3:GetObject", "s3:PutObject"), Resources: &[]*string{g.seen.ArnForObjects(jsii.String("*"))},
 	}))
+	// It lists nothing; but who may not hears of an object that does not exist yet that
+	// it is denied: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("SeenBucket"), Actions: jsii.Strings("s3:ListBucket"), Resources: &[]*string{g.seen.BucketArn()},
+	}))
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid: jsii.String("SeenKey"), Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: &[]*string{g.seenKey.KeyArn()},
 	}))
 }
 
 // machine calls the function until it says that the run is done. A run takes days in
-// a large account; an iteration is seven events of history, so that Step Functions'
-// 25,000 last for more than a month.
+// a large account; an iteration is seven events of history and a wait for another run
+// is thirteen, so that Step Functions' 25,000 last for weeks of either.
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 func machine() string {
 	type object = map[string]any
@@ -137,21 +151,38 @@ func machine() string {
 		"TimeoutSeconds": sweepDays * 24 * 60 * 60,
 		"StartAt":        "Others",
 		"States": object{
-			// Two runs at once would use twice their share of the quota.
+			// Two runs at once would use twice their share of the quota. The list begins with
+			// the latest run, and may lack what has just begun.
+			// https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
 			"Others": object{
-				"Type": "Task", "Resource": "arn:${Partition}:states:::aws-sdk:sfn:listExecutions",
-				"Parameters":     object{"StateMachineArn.$": "$$.StateMachine.Id", "StatusFilter": "RUNNING", "MaxResults": 2},
-				"ResultSelector": object{"running.$": "States.ArrayLength($.Executions)"}, "ResultPath": "$.others",
+				"Type": "Task", "Resource": "${ListExecutions}",
+				"Parameters":     object{"StateMachineArn.$": "$$.StateMachine.Id", "StatusFilter": "RUNNING"},
+				"ResultSelector": object{"running.$": "States.ArrayLength($.Executions)", "arns.$": "$.Executions[*].ExecutionArn"}, "ResultPath": "$.others",
 				"Retry": again, "Catch": failed, "Next": "Alone",
 			},
 			"Alone": object{
 				"Type": "Choice", "Default": "Begin",
-				"Choices": []object{{"Variable": "$.others.running", "NumericGreaterThan": 1, "Next": "Another run is under way"}},
+				"Choices": []object{{"Variable": "$.others.running", "NumericGreaterThan": 1, "Next": "First"}},
 			},
+			"First": object{
+				"Type": "Pass", "ResultPath": "$.first", "Next": "Turn",
+				"Parameters": object{"arn.$": "States.ArrayGetItem($.others.arns, States.MathAdd($.others.running, -1))", "own.$": "$$.Execution.Id"},
+			},
+			// Both schedules start a run at the same moment once a week. The one that began
+			// first goes on, so that it is not none of them; a full one is not put off for a
+			// week, but waits.
+			"Turn": object{
+				"Type": "Choice", "Default": "Another run is under way",
+				"Choices": []object{
+					{"Variable": "$.first.arn", "StringEqualsPath": "$.first.own", "Next": "Begin"},
+					{"Variable": "$.run", "StringEquals": "full", "Next": "Wait"},
+				},
+			},
+			"Wait":                     object{"Type": "Wait", "Seconds": 900, "Next": "Others"},
 			"Another run is under way": object{"Type": "Succeed"},
 			"Begin":                    object{"Type": "Pass", "Parameters": object{"run.$": "$.run", "token": ""}, "Next": "Sweep"},
 			"Sweep": object{
-				"Type": "Task", "Resource": "arn:${Partition}:states:::lambda:invoke",
+				"Type": "Task", "Resource": "${Invoke}",
 				"Parameters":     object{"FunctionName": "${Function}", "Payload": object{"run.$": "$.run", "token.$": "$.token"}},
 				"TimeoutSeconds": sweepSeconds + 60, "OutputPath": "$.Payload",
 				"Retry": again, "Catch": failed, "Next": "More",
@@ -175,10 +206,14 @@ func (g *Guardrail) addMachine() {
 		Service: jsii.String("states"), Resource: jsii.String("stateMachine"), ResourceName: g.name("sweep"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
 	})
 	g.Machine = awsstepfunctions.NewStateMachine(g.Construct, jsii.String("Machine"), &awsstepfunctions.StateMachineProps{
-		StateMachineName:        g.name("sweep"),
-		Comment:                 jsii.String("Calls the sweep until a run is done"),
-		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(machine())),
-		DefinitionSubstitutions: &map[string]*string{"Partition": g.stack.Partition(), "Function": g.Sweep.FunctionArn()},
+		StateMachineName: g.name("sweep"),
+		Comment:          jsii.String("Calls the sweep until a run is done"),
+		DefinitionBody:   awsstepfunctions.DefinitionBody_FromString(jsii.String(machine())),
+		DefinitionSubstitutions: &map[string]*string{
+			"ListExecutions": jsii.String("arn:" + *g.stack.Partition() + ":states:::aws-sdk:sfn:listExecutions"),
+			"Invoke":         jsii.String("arn:" + *g.stack.Partition() + ":states:::lambda:invoke"),
+			"Function":       g.Sweep.FunctionArn(),
+		},
 		Role: awsiam.NewRole(g.Construct, jsii.String("MachineRole"), &awsiam.RoleProps{
 			RoleName:    g.name("machine-" + *g.stack.Region()),
 			Description: jsii.String("Of the state machine of " + g.config.Stack.Name),

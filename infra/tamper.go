@@ -130,7 +130,7 @@ func (t tampering) message(name string) awsevents.RuleTargetInput {
 func (t tampering) chat(name string) awsevents.RuleTargetInput {
 	return chatMessage(name+" may have been tampered with: "+t.name, []string{
 		"Call: " + code("detail.eventName"),
-		"Who: " + code("detail.userIdentity.arn") + " from " + code("detail.sourceIPAddress"),
+		"Who: " + code("detail.userIdentity.principalId") + " of account " + code("detail.userIdentity.accountId") + " from " + code("detail.sourceIPAddress"),
 		"When: " + code("detail.eventTime") + " in account " + code("account") + ", " + code("region"),
 		"Refused: " + code("detail.errorCode") + " (nothing here means that it was done)",
 		"Event: " + code("detail.eventID"),

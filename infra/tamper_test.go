@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,6 +125,10 @@ func TestTamperMessagesGoStraightToTheTopicAndAreReadable(t *testing.T) {
 func TestTamperAndAlarmMessagesForChatAreInert(t *testing.T) {
 	d := deploy(t, synthesize(t, object{"chat": "on"}), virginia)
 	chat := d.arn(find(t, d, "AWS::SNS::Topic", "Chat"))
+	inert := []string{
+		"$.account", "$.region", "$.detail.alarmName", "$.detail.state.timestamp", "$.detail.eventName", "$.detail.eventTime", "$.detail.eventID", "$.detail.errorCode",
+		"$.detail.sourceIPAddress", "$.detail.userIdentity.principalId", "$.detail.userIdentity.accountId",
+	}
 	n := 0
 	for _, id := range d.all("AWS::Events::Rule") {
 		for _, target := range asList(property(d.resources[id], "Properties.Targets")) {
@@ -146,7 +151,12 @@ func TestTamperAndAlarmMessagesForChatAreInert(t *testing.T) {
 			if message.Version != "1.0" || message.Source != "custom" || c.TextType != "client-markdown" || c.Title == "" || len(c.Title) > 250 || c.Description == "" || len(c.Description) > 4000 || len(c.NextSteps) == 0 {
 				t.Errorf("%s: %s", id, template)
 			}
-			if strings.Contains(template, "requestParameters") || strings.ContainsAny(c.Title+strings.Join(c.NextSteps, ""), "<`") {
+			for _, path := range property(target, "InputTransformer.InputPathsMap").(object) {
+				if !slices.Contains(inert, path.(string)) {
+					t.Errorf("%s shows %s, which may hold a quotation mark or a backtick", id, path)
+				}
+			}
+			if strings.ContainsAny(c.Title+strings.Join(c.NextSteps, ""), "<`") {
 				t.Errorf("%s shows what anybody may write: %s", id, template)
 			}
 			if spans := strings.Split(c.Description, "`"); len(spans)%2 == 0 {
@@ -165,6 +175,30 @@ func TestTamperAndAlarmMessagesForChatAreInert(t *testing.T) {
 	}
 	if got := len(deploy(t, synthesize(t, nil), virginia).all("AWS::SNS::Topic")); got != 2 {
 		t.Errorf("%d topics without chat, want two", got)
+	}
+}
+
+func TestChatHearsOfOurAlarmsOnly(t *testing.T) {
+	d := deploy(t, synthesize(t, object{"chat": "on"}), virginia)
+	q := patterns(t, d, find(t, d, "AWS::Events::Rule", "ChatAlarms"))
+	hears := func(source, name, state string) bool {
+		text, err := json.Marshal(object{
+			"source": source, "detail-type": "CloudWatch Alarm State Change", "detail": object{"alarmName": name, "state": object{"value": state}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(matches(t, q, text)) == 1
+	}
+	for _, id := range d.all("AWS::CloudWatch::Alarm") {
+		if name := d.name(id); !hears("aws.cloudwatch", name, "ALARM") || hears("aws.cloudwatch", name, "OK") || hears("my.forgery", name, "ALARM") {
+			t.Errorf("chat does not hear of %s, or of what is no alarm", name)
+		}
+	}
+	for _, name := range []string{ours + "`<!here> all is well`", ours + "x", "orders"} {
+		if hears("aws.cloudwatch", name, "ALARM") {
+			t.Errorf("chat hears of somebody else's alarm %s", name)
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ func TestAFindingIsOneEntry(t *testing.T) {
 	if err := bus(&sent, good).Report(t.Context(), x.Finding); err != nil || len(sent) != 1 {
 		t.Fatal(sent, err)
 	}
-	body, ok := strings.CutPrefix(sent[0], "AWSEvents.PutEvents https://events.eu-central-1.amazonaws.com ")
+	body, ok := strings.CutPrefix(sent[0], "AWSEvents.PutEvents https://events.eu-central-1.amazonaws.com/ ")
 	var request struct{ Entries []sink.Entry }
 	if err := json.Unmarshal([]byte(body), &request); !ok || err != nil || len(request.Entries) != 1 {
 		t.Fatalf("%v: %s", err, sent[0])
