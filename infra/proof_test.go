@@ -3,18 +3,21 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"lambda-guardrail/internal/lambdatest"
 	"lambda-guardrail/internal/runtimetest"
+	"lambda-guardrail/internal/seen/seentest"
 )
 
 const (
@@ -105,6 +108,101 @@ func TestWhatIsSynthesizedWorks(t *testing.T) {
 			}
 			if !slices.Equal(calls, test.calls) {
 				t.Errorf("called %q, want %q", calls, test.calls)
+			}
+		})
+	}
+}
+
+// The sweep as it is deployed: by what a schedule sends, the state machine calls the
+// function, with environment and permissions of the template, until it is done. The
+// second run knows the first.
+func TestTheSweepThatIsSynthesizedWorks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles the function")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	root := t.TempDir()
+	binary, err := build("..", "sweep", root, runtime.GOOS, runtime.GOARCH)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mode, left := range map[string]string{"audit": policy(neighbour + "," + backdoor), "enforce": policy(neighbour)} {
+		t.Run(mode, func(t *testing.T) {
+			d := deploy(t, synthesize(t, object{"mode": mode, "quotaShare": "50"}), frankfurt)
+			account := lambdatest.New("aws", "eu-central-1", account)
+			account.Seed("orders", policy(neighbour+","+backdoor))
+			account.Seed("uploads", policy(strings.ReplaceAll(neighbour, "orders", "uploads")))
+			url, stop, err := account.Start()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stop()
+			store, stopStore, err := seentest.New().Start()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stopStore()
+			var published atomic.Int32
+			topics := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				published.Add(1)
+				io.WriteString(w, `<PublishResponse><PublishResult><MessageId>m-1</MessageId></PublishResult></PublishResponse>`)
+			}))
+			defer topics.Close()
+
+			p := d.resources[find(t, d, "AWS::Lambda::Function", "Sweep")]["Properties"]
+			environ := append(runtimetest.Environ(property(p, "FunctionName").(string), d.region, root),
+				"AWS_ENDPOINT_URL_LAMBDA="+url, "AWS_ENDPOINT_URL_SNS="+topics.URL, "AWS_ENDPOINT_URL_S3="+store, "AWS_ENDPOINT_URL_KMS="+store)
+			for name, value := range property(p, "Environment.Variables").(object) {
+				environ = append(environ, name+"="+value.(string))
+			}
+			function, err := runtimetest.Start(filepath.Join(root, "sweep", binary.name), environ)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer function.Stop()
+
+			calls := map[string]int{}
+			for _, schedule := range []string{"FullSchedule", "IncrementalSchedule"} {
+				before := len(account.Calls())
+				var input object
+				target := property(d.resources[find(t, d, "AWS::Scheduler::Schedule", schedule)], "Properties.Target.Input").(string)
+				if err := json.Unmarshal([]byte(target), &input); err != nil {
+					t.Fatal(err)
+				}
+				end, path := run(t, input, func(resource string, in any) (any, error) {
+					if resource == "${ListExecutions}" {
+						return object{"Executions": []any{object{"ExecutionArn": "own"}}}, nil
+					}
+					payload, err := json.Marshal(property(in, "Payload"))
+					if err != nil {
+						return nil, err
+					}
+					reply, err := function.Invoke(ctx, payload, sweepSeconds*time.Second)
+					if err != nil || reply.Failed {
+						return nil, fmt.Errorf("%w: %s", err, reply.Payload)
+					}
+					answer := object{}
+					return object{"Payload": answer}, json.Unmarshal(reply.Payload, &answer)
+				})
+				if end != "Done" {
+					t.Fatalf("%s ends with %q, by way of %q\n%s", schedule, end, path, function.Log())
+				}
+				for _, call := range account.Calls()[before:] {
+					calls[schedule+" "+call.Operation]++
+					if !can(statements(t, d, "SweepRole"), "lambda:"+call.Operation, "arn:aws:lambda:eu-central-1:111122223333:function:orders") {
+						t.Errorf("the role does not allow %s", call.Operation)
+					}
+				}
+			}
+			if got := account.Policy("orders"); got != left {
+				t.Errorf("the policy is %s, want %s", got, left)
+			}
+			if calls["IncrementalSchedule GetPolicy"] >= calls["FullSchedule GetPolicy"] {
+				t.Errorf("the second run knows nothing of the first: %v", calls)
+			}
+			if published.Load() == 0 || !strings.Contains(function.Log(), `"SweepHeartbeat":1`) {
+				t.Errorf("%d findings were published; the log:\n%s", published.Load(), function.Log())
 			}
 		})
 	}
