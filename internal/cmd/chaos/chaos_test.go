@@ -220,6 +220,7 @@ func TestWhatIsWrongIsNoticed(t *testing.T) {
 				i.finding(s, guard.Exempt, "public")
 			}
 		}, "exempt although it is"},
+		{"it panics", func(impostor) { panic("at the disco") }, "a panic: at the disco"},
 		{"it reports what never was", func(i impostor) { i.finding(`{"Sid":"never"}`, guard.Audited, "public") }, "of a statement that never was"},
 	}
 	for _, tt := range tests {

@@ -32,7 +32,7 @@ type attempt struct {
 	began time.Time
 	err   error
 
-	sweeps   bool
+	panicked any       // with what, if not because it was killed
 	reads    int       // GetPolicy that were answered with a policy, or that there is none
 	lastRead time.Time // carried out
 	where    string    // ARN of what was read

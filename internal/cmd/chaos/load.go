@@ -184,7 +184,7 @@ func load(to int) {
 	row := func(what string, n, calls int, took, used time.Duration) {
 		fmt.Printf("| %s | %d | %d | %s | %.1f s | %s |\n", what, n, calls, took.Round(100*time.Millisecond), used.Seconds(), (used / time.Duration(n)).Round(100*time.Nanosecond))
 	}
-	for n := 100; n <= pow10(to); n *= 10 {
+	for n := 100; n <= 10*pow10(to); n *= 10 { // one costs a thirtieth of the others
 		o := flood{harmless: n, within: time.Minute, queued: true}.run()
 		row("harmless events in a minute", n, o.calls, o.now, o.cpu)
 	}

@@ -3,7 +3,8 @@
 // fault that AWS is known for, and compares what it did with what happened. It
 // does not know how the guardrail judges or works.
 //
-//	go run ./internal/cmd/chaos [-seeds 100] [-seed 1]
+//	go run ./internal/cmd/chaos [-seeds 100] [-seed 1] [-tail 60]
+//	go run ./internal/cmd/chaos -load [-to 5]
 package main
 
 import (
@@ -38,8 +39,9 @@ func main() {
 	}
 }
 
-// tail is how many lines of history are shown of a world that fails.
-var tail = 60
+// tail is how many lines of history are shown of a world that fails, up to where
+// it first does.
+var tail int
 
 // chaos runs worlds, and reports whether all is well.
 func chaos(first, seeds uint64) bool {

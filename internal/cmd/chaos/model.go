@@ -266,6 +266,9 @@ func (m *model) shut(arn, text string, since time.Time) bool {
 
 // ended checks what an attempt that says that all is well must have done.
 func (m *model) ended(a *attempt) {
+	if a.panicked != nil {
+		m.wrong("a panic: %v", a.panicked)
+	}
 	if a.failed && a.err == nil {
 		m.wrong("a finding failed, and the attempt did not")
 	}

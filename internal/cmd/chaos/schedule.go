@@ -95,8 +95,8 @@ func (s *schedule) start(p *process, work func(), done func(killed bool)) {
 		p.pause = pause
 		killed := true
 		defer func() {
-			if problem := recover(); problem != nil && problem != errKilled {
-				panic(problem)
+			if problem := recover(); problem != errKilled {
+				p.panicked = problem
 			}
 			done(killed)
 		}()

@@ -154,7 +154,9 @@ func (w *world) live() []string {
 	for i := range numActors {
 		a := &actor{world: w, name: fmt.Sprintf("actor-%d", i), chance: stream(w.seed, uint64(100+i))}
 		p := &process{}
-		w.after(0, func() { w.start(p, func() { a.live(numCalls / numActors) }, func(bool) {}) })
+		w.after(0, func() {
+			w.start(p, func() { a.live(numCalls / numActors) }, func(bool) { w.model.ended(&p.attempt) })
+		})
 	}
 	if w.chance.IntN(2) == 0 { // a sweep in the middle of it
 		w.after(time.Duration(w.chance.Int64N(int64(5*time.Minute))), w.sweep)
@@ -173,7 +175,7 @@ func (w *world) live() []string {
 
 // sweep looks at every policy there is.
 func (w *world) sweep() {
-	p := &process{attempt: attempt{sweeps: true}}
+	p := &process{}
 	w.schedule.start(p, func() {
 		for _, arn := range slices.Sorted(maps.Keys(w.account.Policies())) {
 			on, err := guard.ParseResource(arn)
@@ -181,7 +183,7 @@ func (w *world) sweep() {
 				w.model.wrong("sweeping: %v", err)
 				return
 			}
-			p.attempt = attempt{sweeps: true, began: w.now, reported: map[string]bool{}}
+			p.attempt = attempt{began: w.now, reported: map[string]bool{}}
 			w.note("the sweep looks at %s", short(arn))
 			_, p.err = w.guard.Inspect(context.Background(), on, guard.Inspection{FoundBy: guard.BySweep})
 			w.count("sweep: policy")
@@ -191,7 +193,8 @@ func (w *world) sweep() {
 			}
 			w.model.ended(&p.attempt)
 		}
-	}, func(bool) {})
+		p.attempt = attempt{}
+	}, func(bool) { w.model.ended(&p.attempt) })
 }
 
 var errLog = errors.New("chaos: the log cannot be written")
