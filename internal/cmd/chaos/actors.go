@@ -187,7 +187,7 @@ func (a *actor) replace(arn string, more ...*kind) bool {
 	}
 	for _, k := range more {
 		text := k.statement(a.sid(), arn)
-		if a.chance.IntN(8) == 0 && k.is != lock && k.is != denial {
+		if a.chance.IntN(3) == 0 && k.is != lock && k.is != denial {
 			text = k.statement("twice", arn)
 		}
 		a.model.knows(arn, text, k)

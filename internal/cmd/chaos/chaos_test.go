@@ -50,7 +50,9 @@ func TestNothingHappensThatMayNot(t *testing.T) {
 
 // TestSeedsThatHaveFailed keeps worlds in which the guardrail once did wrong.
 func TestSeedsThatHaveFailed(t *testing.T) {
-	for seed, what := range map[uint64]string{} {
+	for seed, what := range map[uint64]string{
+		827: "in audit, an early reading in which another statement was open hid the one that the event was about",
+	} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			for _, problem := range newWorld(seed, nil).live() {
 				t.Errorf("again (%s): %s", what, problem)
