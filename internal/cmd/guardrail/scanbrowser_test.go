@@ -152,8 +152,8 @@ func TestScanPageInABrowser(t *testing.T) {
 					if paper := map[string]string{"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}[scheme]; seen.Paper != paper || seen.Ink == paper {
 						t.Errorf("%s on %s", seen.Ink, seen.Paper)
 					}
-					if seen.Articles != articles || seen.Rects != 10 {
-						t.Errorf("%d articles, want %d; %d bars, want 10", seen.Articles, articles, seen.Rects)
+					if seen.Articles != articles || seen.Rects != 14 {
+						t.Errorf("%d articles, want %d; %d bars, want 14", seen.Articles, articles, seen.Rects)
 					}
 					says(t, "the page", seen.Text, "Who can call these Lambda functions", "eu-central-1")
 				})

@@ -66,7 +66,7 @@ func bars(title string, names []string, counts map[string]int) chart {
 
 func newScanView(report scanReport) scanView {
 	v := scanView{Complete: true, Regions: report}
-	severities, accesses := map[string]int{}, map[string]int{}
+	severities, byLevel, accesses := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, x := range report {
 		if v.Started.IsZero() || x.Summary.Started.Before(v.Started) {
 			v.Started = x.Summary.Started
@@ -80,6 +80,7 @@ func newScanView(report scanReport) scanView {
 				v.Exempt++
 			}
 			severities[f.Severity.String()]++
+			byLevel[f.Verdict.Level.String()]++
 			if !stillOpen(f) {
 				continue
 			}
@@ -94,7 +95,12 @@ func newScanView(report scanReport) scanView {
 		names = append(names, s.String())
 	}
 	access := []string{exposure.Control.String(), exposure.Code.String(), exposure.Invoke.String(), exposure.URL.String(), exposure.Read.String()}
-	v.Charts = []chart{bars("Findings that stand, by severity", names, severities), bars("What strangers can do, by public statement", access, accesses)}
+	reported := []string{exposure.Public.String(), exposure.Undetermined.String(), exposure.ConfusedDeputy.String(), exposure.External.String()}
+	v.Charts = []chart{
+		bars("Findings that stand, by severity", names, severities),
+		bars("Findings that stand, by level", reported, byLevel),
+		bars("What strangers can do, by public statement", access, accesses),
+	}
 	return v
 }
 
