@@ -7,6 +7,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 )
 
@@ -63,6 +64,14 @@ type Clock interface {
 	Now() time.Time
 	// Sleep returns ctx.Err() if ctx ends first.
 	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// Jitter returns a time below d for the n-th attempt. Chance is what the clock says:
+// two callers do not read the same nanosecond, and a run on a virtual clock can be
+// replayed.
+func Jitter(clock Clock, n int, d time.Duration) time.Duration {
+	chance := rand.New(rand.NewPCG(uint64(n), uint64(clock.Now().UnixNano())))
+	return time.Duration(chance.Int64N(int64(d)))
 }
 
 // Guard looks at one resource at a time. It keeps nothing between two calls and

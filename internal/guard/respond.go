@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -292,6 +291,7 @@ func (r *response) findings(err error) []Finding {
 		if fs[i].Outcome == Failed && err != nil {
 			fs[i].Error = err.Error()
 		}
+		fs[i].NextSteps = nextSteps(fs[i])
 	}
 	for i := range fs {
 		for k := range fs {
@@ -358,16 +358,12 @@ func (r *response) finding(e *entry, outcome Outcome) Finding {
 	if !f.OpenedAt.IsZero() && f.ClosedAt.After(f.OpenedAt) {
 		f.SecondsOpen = f.ClosedAt.Sub(f.OpenedAt).Seconds()
 	}
-	f.NextSteps = nextSteps(f)
 	return f
 }
 
 // backoff returns how long to wait before the n-th attempt after the first, with
-// half of it left to chance, so that two writers do not meet again. Chance is what
-// the clock says: two writers do not read the same nanosecond, and a run on a
-// virtual clock can be replayed.
+// half of it left to chance, so that two writers do not meet again.
 func (g *Guard) backoff(n int) time.Duration {
 	d := min(firstBackoff<<(n-1), maxBackoff)
-	chance := rand.New(rand.NewPCG(uint64(n), uint64(g.clock.Now().UnixNano())))
-	return d/2 + time.Duration(chance.Int64N(int64(d/2)))
+	return d/2 + Jitter(g.clock, n, d/2)
 }

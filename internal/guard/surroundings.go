@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"lambda-guardrail/internal/exposure"
 )
@@ -54,9 +55,8 @@ var strangersOfURL = map[string]exposure.Kind{"NONE": exposure.Anonymous, "AWS_I
 
 // surroundings are what was learned of the resource, once for all its findings.
 type surroundings struct {
-	role     string
-	url      FunctionURL // State is that of no statement: Latent means that there is no URL
-	askedURL bool
+	role string
+	url  FunctionURL // State is that of no statement: Latent means that there is no URL
 }
 
 // lookAround asks for what the findings need. Errors leave it unknown.
@@ -68,11 +68,8 @@ func (r *response) lookAround(ctx context.Context) {
 		r.surroundings.role = role
 	}
 	r.lookups++
-	for _, e := range r.found {
-		if !r.surroundings.askedURL && e.aboutURL() {
-			r.surroundings.askedURL = true
-			r.askURL(ctx)
-		}
+	if slices.ContainsFunc(r.found, (*entry).aboutURL) {
+		r.askURL(ctx)
 	}
 }
 

@@ -3,7 +3,6 @@ package lambdapolicy
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -88,16 +87,13 @@ func (r retryer) RetryDelay(attempt int, failure error) (time.Duration, error) {
 
 var throttles = retry.IsErrorThrottles(retry.DefaultThrottles)
 
-// delay is that of the SDK's standard mode: all of it is left to chance. Here
-// chance is what the clock says, so that a run on a virtual clock can be replayed.
+// delay is that of the SDK's standard mode: all of it is left to chance.
 func (r retryer) delay(attempt int, failure error) time.Duration {
 	first := afterFault
 	if throttles.IsErrorThrottle(failure).Bool() {
 		first = afterThrottle
 	}
-	most := min(first<<min(attempt-1, 10), maxBackoff)
-	chance := rand.New(rand.NewPCG(uint64(attempt), uint64(r.clock.Now().UnixNano())))
-	return time.Duration(chance.Int64N(int64(most)))
+	return guard.Jitter(r.clock, attempt, min(first<<min(attempt-1, 10), maxBackoff))
 }
 
 // observing adds a step that is passed once for each attempt.
