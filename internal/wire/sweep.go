@@ -10,7 +10,6 @@ import (
 	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/lambdapolicy"
-	"lambda-guardrail/internal/sink"
 	"lambda-guardrail/internal/sweep"
 )
 
@@ -53,10 +52,10 @@ func Sweep(cfg aws.Config, c config.Config, exemptions []guard.Exemption, log io
 		reverts = *c.Sweep.MaxReverts
 	}
 	pace := sweep.NewPace(clock, percent)
-	cfg = lambdapolicy.Paced(cfg, pace)
+	inspector, inventory := parts(lambdapolicy.Paced(cfg, pace), c, exemptions, log, clock)
 	return sweep.New(sweep.Parts{
-		Inventory: policies(named(cfg), sink.NewLog(log, clock.Now), clock),
-		Inspector: Guard(cfg, c, exemptions, log, clock),
+		Inventory: inventory,
+		Inspector: inspector,
 		Seen:      seen,
 		Clock:     clock, Pace: pace,
 		Settings:   c.Settings(exemptions),

@@ -30,15 +30,17 @@ const Version = "0.1.0"
 // Guard returns a Guard on the Lambda API of cfg that reports to log, and to every
 // sink that c names.
 func Guard(cfg aws.Config, c config.Config, exemptions []guard.Exemption, log io.Writer, clock guard.Clock) *guard.Guard {
-	cfg = named(cfg)
-	lines := sink.NewLog(log, clock.Now)
-	policies := policies(cfg, lines, clock)
-	return guard.New(policies, policies, sinks(cfg, c, lines, clock), lines, clock, c.Settings(exemptions))
+	g, _ := parts(cfg, c, exemptions, log, clock)
+	return g
 }
 
-// policies are those of cfg; attempts that fail are counted in the log.
-func policies(cfg aws.Config, log *sink.Log, clock guard.Clock) *lambdapolicy.Policies {
-	return lambdapolicy.New(cfg, clock, func(f lambdapolicy.Failure) { log.APIError(f.Call, string(f.Class), f.Code) })
+// parts returns a Guard and the policies that it is on. Attempts that fail are
+// counted in the log.
+func parts(cfg aws.Config, c config.Config, exemptions []guard.Exemption, log io.Writer, clock guard.Clock) (*guard.Guard, *lambdapolicy.Policies) {
+	cfg = named(cfg)
+	lines := sink.NewLog(log, clock.Now)
+	policies := lambdapolicy.New(cfg, clock, func(f lambdapolicy.Failure) { lines.APIError(f.Call, string(f.Class), f.Code) })
+	return guard.New(policies, policies, sinks(cfg, c, lines, clock), lines, clock, c.Settings(exemptions)), policies
 }
 
 // sinks are the log, and what c names.
