@@ -87,6 +87,20 @@ func (a *access) load(ctx context.Context, region string) (aws.Config, error) {
 	return cfg, nil
 }
 
+// loadRegions is load for a command that takes several regions, and puts that of
+// the profile there if there are none.
+func (a *access) loadRegions(ctx context.Context, regions *[]string) (aws.Config, error) {
+	first := ""
+	if len(*regions) > 0 {
+		first = (*regions)[0]
+	}
+	cfg, err := a.load(ctx, first)
+	if err == nil && first == "" {
+		*regions = []string{cfg.Region}
+	}
+	return cfg, err
+}
+
 // confirm asks once for all that is to be done, unless that was said before.
 func (a *access) confirm(ctx context.Context, stdin io.Reader, verb string) error {
 	if a.yes {

@@ -80,16 +80,9 @@ func (b *brake) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 	if err := b.mayAsk(stdin, b.verb+" changes a deployed function"); err != nil {
 		return err
 	}
-	region := ""
-	if len(b.regions) > 0 {
-		region = b.regions[0]
-	}
-	cfg, err := b.load(ctx, region)
+	cfg, err := b.loadRegions(ctx, &b.regions)
 	if err != nil {
 		return err
-	}
-	if len(b.regions) == 0 {
-		b.regions = []string{cfg.Region}
 	}
 
 	var result error

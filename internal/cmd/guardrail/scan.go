@@ -120,16 +120,9 @@ func (s *scan) run(ctx context.Context, stdin io.Reader) error {
 	if everywhere {
 		s.regions = nil // the region of the profile tells the partition
 	}
-	region := ""
-	if len(s.regions) > 0 {
-		region = s.regions[0]
-	}
-	cfg, err := s.load(ctx, region)
+	cfg, err := s.loadRegions(ctx, &s.regions)
 	if err != nil {
 		return err
-	}
-	if len(s.regions) == 0 {
-		s.regions = []string{cfg.Region}
 	}
 	if everywhere {
 		if s.regions, err = enabledRegions(ctx, cfg); err != nil {
