@@ -47,6 +47,7 @@ var graph = []node{
 	{"internal/lambdatest", []string{"internal/iampolicy"}, "a stand-in that shared our adapter's code would share its mistakes"},
 	{"internal/runtimetest", nil, "the runtime knows no function"},
 	{"internal/mototest", nil, "what others think of AWS is a second opinion only as long as it shares nothing with ours"},
+	{"internal/rapidtest", nil, "chance knows no test"},
 	{"internal/cmd/", []string{"functions/", "internal/", "testdata"}, "commands may use everything but CDK, which would make them ten times as large"},
 	{"functions/", []string{"internal/wire", "internal/config", "internal/cloudtrail", "internal/guard", "internal/seen", "internal/sink", "internal/sink/", "internal/sweep"}, "wiring only"},
 	{"infra", []string{"internal/cloudtrail", "internal/config", "internal/exposure", "internal/guard"}, "rule, environment and permissions are made from what the code understands"},
@@ -74,7 +75,7 @@ var foreign = []struct {
 	{"github.com/owenrumney/go-sarif", []string{"internal/cmd/"}, "a format of the command line's; it brings a validator of schemas along"},
 	{"github.com/chromedp", nil, "a browser is for tests"},
 	{"net/http/httptest", []string{"internal/lambdatest", "internal/runtimetest"}, "servers are for stand-ins"},
-	{"os", []string{"functions/", "internal/cmd/", "infra", "internal/runtimetest", "internal/mototest"}, "files and the environment are read at the edge and handed in"},
+	{"os", []string{"functions/", "internal/cmd/", "infra", "internal/runtimetest", "internal/mototest", "internal/rapidtest"}, "files and the environment are read at the edge and handed in"},
 	{"regexp", []string{"internal/cmd/", "infra", "internal/lambdatest", "internal/runtimetest"}, "compiling an expression at start delays every cold start"},
 }
 

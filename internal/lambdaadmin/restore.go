@@ -35,7 +35,7 @@ type Removed struct {
 type Write struct {
 	Resource guard.Resource
 	Grant    *guard.Grant // of AddPermission; nil is PutResourcePolicy
-	Policy   string       // as it is to be afterwards
+	Policy   string       // as it is to be afterwards, up to white space that AddPermission may set otherwise
 	// Revision is compared; "" if there is no policy that AddPermission could change.
 	Revision string
 	// Exact says that the statement was read back with the same bytes, and not only
@@ -47,7 +47,8 @@ type Write struct {
 
 // Restore puts the statement back into the policy as it is now, proves it by
 // reading, with every neighbour as it was, and returns the write that did it; nil if
-// the same statement stands there already. It fails, and writes nothing, if the
+// the same statement stands there already, so that one that stood twice comes back
+// once, which means the same. It fails, and writes nothing, if the
 // policy holds another statement of that Sid, or one in which variables would mean
 // something else. A write that somebody else's got ahead of begins again with what
 // is there then, and one whose answer was lost is decided by reading.

@@ -66,7 +66,7 @@ func drawStatement(t *rapid.T, r guard.Resource, n int) string {
 		of("action", `,"Action":"lambda:InvokeFunction"`, `,"Action":["lambda:Invoke*","lambda:GetFunction"]`, `,"NotAction":"lambda:DeleteFunction"`) +
 		of("resource", ``, `,"Resource":"`+r.ARN()+`"`, `,"Resource":["*"]`) +
 		of("condition", ``, `,"Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`, `,"Condition":{"StringLike":{"aws:PrincipalTag/team":["${aws:username}","b*"]}}`, `,"Condition":{"Bool":{"lambda:InvokedViaFunctionUrl":true}}`) +
-		strings.Repeat(" ", n) + `}` // so that no two are the same
+		strings.Repeat(" ", n) + `}`
 }
 
 // Reverted or taken out by hand, what is restored gives the same policy, up to the
@@ -90,7 +90,11 @@ func TestRestoreIsARoundTrip(t *testing.T) {
 
 		var seeded []string
 		for n := range rapid.IntRange(0, 3).Draw(t, "statements written by hand") {
-			seeded = append(seeded, drawStatement(t, r, n))
+			s := drawStatement(t, r, n)
+			if slices.ContainsFunc(seeded, func(other string) bool { return iampolicy.Fingerprint(other) == iampolicy.Fingerprint(s) }) {
+				continue // what stood twice comes back once
+			}
+			seeded = append(seeded, s)
 		}
 		if len(seeded) > 0 {
 			around := rapid.SampledFrom([]string{`{"Version":"2012-10-17","Id":"default","Statement":[%s]}`, `{ "Version" : "2008-10-17", "Statement": [ %s ] }`, `{"Statement":[%s],"Id":"x"}`}).Draw(t, "document")
@@ -140,7 +144,7 @@ func TestRestoreIsARoundTrip(t *testing.T) {
 		functions := lambdaadmin.New(cfg, clock)
 		for _, s := range rapid.Permutation(removed).Draw(t, "order") {
 			write, err := functions.Restore(ctx, s)
-			if err != nil || write == nil || !write.Exact || write.Policy != account.Policy(r.ARN()) {
+			if err != nil || write == nil || !write.Exact || !cmp.Equal(parts(t, write.Policy), parts(t, account.Policy(r.ARN()))) {
 				t.Fatalf("restoring %s: %v; the write is %+v, the policy %s", s.Statement, err, write, account.Policy(r.ARN()))
 			}
 		}

@@ -1,0 +1,9 @@
+package sweep_test
+
+import (
+	"testing"
+
+	"lambda-guardrail/internal/rapidtest"
+)
+
+func TestMain(m *testing.M) { rapidtest.Main(m) }
