@@ -25,7 +25,7 @@ var steps = [...]step{
 	{func(f *Finding) bool { return f.Outcome == Failed },
 		"It may still be open: read the error, then look with: `aws lambda get-policy --region=REGION --function-name=NAME`. If it stands, take it out: REMOVE"},
 	{func(f *Finding) bool { return f.Outcome == Failed && f.Restore != "" },
-		"If other statements are missing from the policy, put them back: the finding has the policy as it was."},
+		"If other statements are missing from the policy, put them back: `policyBefore` in the evidence has them."},
 	{func(f *Finding) bool { return f.Outcome == Audited && f.Verdict.Level == exposure.Public },
 		"It is open. If nobody wants it so, take it out: REMOVE. If the owner does, write an exemption with owner, reason and end date."},
 	{func(f *Finding) bool { return f.Outcome == Audited && f.Verdict.Level == exposure.External },

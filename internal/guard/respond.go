@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"lambda-guardrail/internal/exposure"
@@ -133,9 +132,8 @@ func (r *response) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if lost := r.wrote.lost(s); len(lost) > 0 {
-		return fmt.Errorf("after the removal from the policy of %s other statements have vanished too: %s; policyBefore has them",
-			r.Resource, strings.Join(lost, ", "))
+	if lost := r.wrote.lost(s); len(lost) > 0 && !r.wrote.undone(s) {
+		return fmt.Errorf("after the removal from the policy of %s other statements have vanished too: %s; policyBefore in the evidence has them", r.Resource, names(lost))
 	}
 	r.believe(s)
 	return nil
@@ -223,7 +221,9 @@ func (r *response) doubts(s *snapshot) bool {
 // none, since the next reading decides.
 func (r *response) remove(ctx context.Context, which []int) error {
 	s := r.live
-	w := &write{}
+	// Where somebody has put back what went, what vanished with it is missed when
+	// that is out again.
+	w := &write{kept: r.wrote.lost(s)}
 	var evidence []Finding
 	for i, ruling := range s.rulings {
 		if !slices.Contains(which, i) {

@@ -485,6 +485,12 @@ func TestRespond(t *testing.T) {
 			policy: []string{restricted("x"), public("a"), restricted("y")}, event: public("a"),
 			findings: "a=failed", left: "y", calls: 4, err: `other statements have vanished too: "x"`,
 			faults: func(w *world) { w.policies.Order(guardtest.Remove, guardtest.Fault{Loses: true}) }},
+		{name: "a neighbour that vanished is missed when a statement that comes back is out", settings: enforce,
+			policy: []string{restricted("x"), public("a"), restricted("y")}, event: public("a"),
+			findings: "a=failed", left: "y", calls: 7, err: `other statements have vanished too: "x"`,
+			faults: func(w *world) {
+				w.policies.Order(guardtest.Remove, guardtest.Fault{Loses: true, After: func() { w.put(restricted("y"), public("a")) }})
+			}},
 		{name: "a neighbour that an early reading lacks is no alarm", settings: enforce,
 			policy: []string{public("a")}, event: public("a"), findings: "a=reverted", left: "x", calls: 4,
 			faults: func(w *world) {

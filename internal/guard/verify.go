@@ -3,6 +3,7 @@ package guard
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // snapshot is one reading of a policy.
@@ -15,9 +16,9 @@ type snapshot struct {
 
 // write is a removal that is to be verified.
 type write struct {
-	sure    bool     // we were told that it happened
-	removed []string // fingerprints
-	kept    []ruling
+	sure    bool           // we were told that it happened
+	removed []string       // fingerprints
+	kept    []ruling       // what has to be there afterwards
 	left    map[string]int // kept, by fingerprint
 }
 
@@ -40,24 +41,27 @@ func (w *write) undone(s *snapshot) bool {
 	})
 }
 
-// lost names what w was to leave, and s has not. It compares content: a
+// lost returns what w was to leave, and s has not. It compares content: a
 // statement that Lambda prints in another way is not lost.
-func (w *write) lost(s *snapshot) []string {
-	if w == nil || w.undone(s) {
+func (w *write) lost(s *snapshot) []ruling {
+	if w == nil {
 		return nil
 	}
-	var names []string
-	for _, kept := range w.kept {
-		if s.count[kept.fingerprint] >= w.left[kept.fingerprint] {
-			continue
+	return slices.DeleteFunc(slices.Clone(w.kept), func(kept ruling) bool {
+		return s.count[kept.fingerprint] >= w.left[kept.fingerprint]
+	})
+}
+
+// names lists statements by Sid.
+func names(rulings []ruling) string {
+	all := make([]string, len(rulings))
+	for i, r := range rulings {
+		all[i] = "one without a Sid"
+		if r.statement.Sid != "" {
+			all[i] = strconv.Quote(r.statement.Sid)
 		}
-		name := "one without a Sid"
-		if kept.statement.Sid != "" {
-			name = strconv.Quote(kept.statement.Sid)
-		}
-		names = append(names, name)
 	}
-	return names
+	return strings.Join(all, ", ")
 }
 
 func count(rulings []ruling) map[string]int {
