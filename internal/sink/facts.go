@@ -187,7 +187,7 @@ func functionURL(u *guard.FunctionURL, quote quoting) string {
 	if u == nil {
 		return ""
 	}
-	address := strings.TrimSuffix(strings.TrimPrefix(u.Address, "https://"), "/")
+	address := cmp.Or(strings.TrimSuffix(strings.TrimPrefix(u.Address, "https://"), "/"), u.Address)
 	return lines(urlStates[u.State], optional("auth type ", u.AuthType, quote), optional("", address, quote))
 }
 
