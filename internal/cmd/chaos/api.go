@@ -54,6 +54,7 @@ type api struct {
 	account *lambdatest.Account
 	model   *model
 	bus     *bus
+	sinks   *sinks
 	chance  *rand.Rand
 	odds    float64 // of a fault in a call
 	latency time.Duration
@@ -74,6 +75,9 @@ func (errTimeout) Timeout() bool { return true }
 
 // Do implements the SDK's HTTPClient.
 func (a *api) Do(r *http.Request) (*http.Response, error) {
+	if !strings.HasPrefix(r.URL.Host, "lambda.") {
+		return a.sinks.Do(r)
+	}
 	ctx := r.Context()
 	if err := a.pass(ctx, a.late("slow call")); err != nil {
 		return nil, err

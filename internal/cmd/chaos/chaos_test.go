@@ -32,6 +32,13 @@ func TestNothingHappensThatMayNot(t *testing.T) {
 			t.Errorf("no call met the fault %q", f.name)
 		}
 	}
+	for _, service := range services {
+		for _, how := range service.faults {
+			if counts["fault: "+service.host+" "+how.name] == 0 {
+				t.Errorf("%s never %s", service.host, how.name)
+			}
+		}
+	}
 	for _, h := range habits {
 		if counts["actor: "+h.name] == 0 {
 			t.Errorf("no actor did %q", h.name)
@@ -39,7 +46,7 @@ func TestNothingHappensThatMayNot(t *testing.T) {
 	}
 	for _, what := range []string{
 		"bus: lost", "bus: delivered more than once", "bus: delayed by minutes", "bus: overtaken by a later one",
-		"invocation throttled", "invocation killed", "dead letter", "fault: log not written", "fault: late answer", "fault: no answer in time",
+		"invocation killed", "queue: delivered again", "dead letter", "sweep: goes on with a token", "fault: log not written", "fault: late answer", "fault: no answer in time",
 		"outcome: reverted", "outcome: already-gone", "outcome: audited", "outcome: exempt", "outcome: needs-review", "outcome: failed",
 	} {
 		if counts[what] == 0 {
@@ -63,8 +70,9 @@ func TestSeedsThatHaveFailed(t *testing.T) {
 
 func TestAWorldIsTheSameEveryTime(t *testing.T) {
 	var first, again bytes.Buffer
-	newWorld(3, &first).live()
-	newWorld(3, &again).live()
+	seed := seedWhere(func(w *world) bool { return w.settings.EventBus != "" && w.api.sinks.odds > 0 })
+	newWorld(seed, &first).live()
+	newWorld(seed, &again).live()
 	if first.String() != again.String() {
 		a, b := strings.Split(first.String(), "\n"), strings.Split(again.String(), "\n")
 		for i := range min(len(a), len(b)) {
@@ -224,10 +232,23 @@ func TestWhatIsWrongIsNoticed(t *testing.T) {
 		}, "exempt although it is"},
 		{"it panics", func(impostor) { panic("at the disco") }, "a panic: at the disco"},
 		{"it reports what never was", func(i impostor) { i.finding(`{"Sid":"never"}`, guard.Audited, "public") }, "of a statement that never was"},
+		{"it tells the log alone", func(i impostor) {
+			statements, _, _ := i.read()
+			for _, s := range i.public(statements) {
+				i.finding(s, guard.Audited, "public")
+			}
+		}, "sns. got 0 messages"},
+		{"it hides that a sink has refused a finding", func(i impostor) {
+			r, _ := http.NewRequestWithContext(i.ctx, "POST", "http://events.invalid/", strings.NewReader(i.now.String()))
+			i.api.Do(r)
+		}, "and the attempt says that all is well"},
 	}
+	seed := seedWhere(func(w *world) bool {
+		return w.settings.Mode == guard.Enforce && w.settings.EventBus != "" && w.api.sinks.odds > 0
+	})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(enforcing(), nil)
+			w := newWorld(seed, nil)
 			w.function.invoke = func(ctx context.Context, event []byte) ([]byte, error) {
 				c, ok, err := cloudtrail.Candidate(event)
 				if err != nil || !ok || c.Actor.SessionIssuer == ownRole {
@@ -244,10 +265,10 @@ func TestWhatIsWrongIsNoticed(t *testing.T) {
 	}
 }
 
-// enforcing returns the seed of a world that enforces.
-func enforcing() uint64 {
+// seedWhere returns the first seed of such a world.
+func seedWhere(is func(*world) bool) uint64 {
 	for seed := uint64(0); ; seed++ {
-		if newWorld(seed, nil).model.settings.Mode == guard.Enforce {
+		if is(newWorld(seed, nil)) {
 			return seed
 		}
 	}
@@ -255,9 +276,9 @@ func enforcing() uint64 {
 
 func TestAFloodIsRevertedToTheLast(t *testing.T) {
 	for _, f := range []flood{
-		{public: 60, within: 1e9, spread: 0.5},
-		{public: 60, within: 1e9, queued: true},
-		{public: 20, within: 1e9, harmless: 2000, spread: 0.5},
+		{public: 60, within: 1e9},
+		{public: 60, within: 1e9, asynchronous: true, spread: 0.5},
+		{public: 20, within: 1e9, harmless: 2000},
 	} {
 		o := f.run()
 		if o.left != 0 || o.letters != 0 {

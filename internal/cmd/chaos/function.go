@@ -2,19 +2,25 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math/rand/v2"
 	"time"
 )
 
-// What Lambda does with an event that nobody waits for:
-// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+// The queue before the function, and its event source mapping, as in the stack.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+const (
+	visibility  = 150 * time.Second // after which a message that was not deleted is received again
+	maxReceives = 10                // then it is a dead letter
+	timeout     = 120 * time.Second
+)
+
+// What Lambda would do without it: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 const (
 	maxEventAge   = 6 * time.Hour
 	maxErrors     = 3 // one attempt and two retries
 	firstThrottle = time.Second
 	lastThrottle  = 5 * time.Minute
-	timeout       = 120 * time.Second // as in the stack
 )
 
 // afterError is how long Lambda waits after so many errors.
@@ -42,13 +48,16 @@ type attempt struct {
 	removed  []string        // statements that were taken out
 	failed   bool            // a finding of it has failed
 	lost     []string        // statements that Lambda took away beside a removal
+	unsaid   []string        // ids of findings whose line could not be written
+	sent     []sent          // to the other sinks
 }
 
-// delivery is an event on its way through Lambda's queue.
+// delivery is an event on its way to the function.
 type delivery struct {
 	*event
-	since             time.Time
-	errors, throttles int
+	since     time.Time
+	failures  int
+	throttles int // by Lambda's own queue
 }
 
 // letter is a record in the dead-letter queue.
@@ -57,46 +66,94 @@ type letter struct {
 	reason string
 }
 
-// function runs the handler as Lambda runs a function that is invoked
-// asynchronously.
+// function runs the handler as Lambda runs it for an event source mapping of a
+// queue; or, to compare, as it runs a function that is invoked asynchronously.
 type function struct {
 	*schedule
 	chance      *rand.Rand
-	concurrency int // reserved; 0 is no bound
+	concurrency int // at most
 	invoke      func(ctx context.Context, event []byte) ([]byte, error)
 	prepare     func(*process) // before an attempt
 	ended       func(*attempt) // after it
 	count       func(string)
 	own         time.Duration // what an attempt takes by itself
-	spread      float64       // how much of a retry's interval is left to chance: AWS does not say
-	queued      bool          // a queue of SQS is before it, read by an event source mapping
+	again       float64       // odds that the queue delivers a message that was dealt with
+
+	asynchronous bool
+	spread       float64 // how much of a retry's interval Lambda leaves to chance: AWS does not say
 
 	running int
-	waiting []*delivery // in the queue of SQS
+	waiting []*delivery // messages that are visible
 	letters []letter
 }
 
-// deliver takes an event into the queue.
+// deliver takes an event.
 func (f *function) deliver(e *event) {
-	f.try(&delivery{event: e, since: f.now})
+	d := &delivery{event: e, since: f.now}
+	if f.asynchronous {
+		f.tryAsynchronously(d)
+		return
+	}
+	f.show(d)
 }
 
-func (f *function) try(d *delivery) {
+// show makes a message visible.
+func (f *function) show(d *delivery) {
+	f.waiting = append(f.waiting, d)
+	f.poll()
+}
+
+// poll receives as many messages as may run.
+func (f *function) poll() {
+	for len(f.waiting) > 0 && f.running < f.concurrency {
+		d, received := f.waiting[0], f.now
+		f.waiting = f.waiting[1:]
+		f.run(d, func(err error) {
+			f.after(0, f.poll)
+			switch {
+			case err != nil:
+				if d.failures++; d.failures == maxReceives {
+					f.bury(d, err.Error())
+					return
+				}
+			case f.again > 0 && f.chance.Float64() < f.again:
+				f.count("queue: delivered again")
+			default:
+				return // deleted
+			}
+			f.after(received.Add(visibility).Sub(f.now), func() { f.show(d) })
+		})
+	}
+}
+
+// tryAsynchronously is what Lambda's own queue does.
+func (f *function) tryAsynchronously(d *delivery) {
+	again := func() { f.tryAsynchronously(d) }
 	switch {
 	case f.now.Sub(d.since) > maxEventAge:
 		f.bury(d, "the event is older than six hours")
 		return
-	case f.concurrency > 0 && f.running == f.concurrency:
-		if f.queued {
-			f.waiting = append(f.waiting, d)
-			return
-		}
+	case f.running == f.concurrency:
 		f.count("invocation throttled")
 		wait := min(firstThrottle<<min(d.throttles, 9), lastThrottle)
 		d.throttles++
-		f.after(wait-time.Duration(f.spread*f.chance.Float64()*float64(wait)), func() { f.try(d) })
+		f.after(wait-time.Duration(f.spread*f.chance.Float64()*float64(wait)), again)
 		return
 	}
+	f.run(d, func(err error) {
+		if err == nil {
+			return
+		}
+		if d.failures++; d.failures == maxErrors {
+			f.bury(d, err.Error())
+			return
+		}
+		f.after(afterError[d.failures], again)
+	})
+}
+
+// run makes one attempt, and says what came of it.
+func (f *function) run(d *delivery, then func(error)) {
 	f.running++
 	f.count("invocation")
 	p := &process{ends: f.now.Add(timeout), attempt: attempt{event: d.event, began: f.now, reported: map[string]bool{}}}
@@ -112,27 +169,17 @@ func (f *function) try(d *delivery) {
 	}, func(killed bool) {
 		cancel()
 		f.running--
-		if len(f.waiting) > 0 {
-			next := f.waiting[0]
-			f.waiting = f.waiting[1:]
-			f.after(0, func() { f.try(next) })
-		}
 		if killed {
 			f.count("invocation killed")
-			p.err = fmt.Errorf("the runtime exited")
+			p.err = errors.New("the runtime exited")
 		}
 		if f.ended != nil {
 			f.ended(&p.attempt)
 		}
-		if p.err == nil {
-			return
+		if p.err != nil {
+			f.count("invocation failed")
 		}
-		f.count("invocation failed")
-		if d.errors++; d.errors == maxErrors {
-			f.bury(d, p.err.Error())
-			return
-		}
-		f.after(afterError[d.errors], func() { f.try(d) })
+		then(p.err)
 	})
 }
 

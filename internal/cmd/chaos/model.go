@@ -269,6 +269,7 @@ func (m *model) ended(a *attempt) {
 	if a.panicked != nil {
 		m.wrong("a panic: %v", a.panicked)
 	}
+	m.reached(a)
 	if a.failed && a.err == nil {
 		m.wrong("a finding failed, and the attempt did not")
 	}

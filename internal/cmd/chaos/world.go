@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"math"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +15,9 @@ import (
 
 	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
+	"lambda-guardrail/internal/lambdapolicy"
 	"lambda-guardrail/internal/lambdatest"
+	"lambda-guardrail/internal/sweep"
 	"lambda-guardrail/internal/wire"
 )
 
@@ -43,7 +44,7 @@ type world struct {
 	bus      *bus
 	function *function
 	model    *model
-	guard    *guard.Guard
+	settings config.Config
 	chance   *rand.Rand
 	sids     int
 	exempt   []string // ARNs
@@ -69,7 +70,10 @@ func newWorld(seed uint64, history io.Writer) *world {
 	} else if w.chance.IntN(2) == 0 {
 		settings.FunctionURLs = guard.Enforce
 	}
-	w.model = newModel(&w.schedule, settings)
+	if w.chance.IntN(8) == 0 {
+		everySink(&settings)
+	}
+	w.settings, w.model = settings, newModel(&w.schedule, settings)
 	w.model.note = w.note
 
 	w.account = lambdatest.New("aws", region, accountID)
@@ -80,9 +84,10 @@ func newWorld(seed uint64, history io.Writer) *world {
 	w.api = &api{schedule: &w.schedule, account: w.account, model: w.model, bus: w.bus, chance: stream(seed, 2), odds: odds(), latency: 60 * time.Millisecond, count: w.count, note: w.note}
 	w.account.Chaos = w.api.choose
 	w.sinkOdds = odds() / 2
+	w.api.sinks = &sinks{seed: seed, odds: odds() / 2}
 	kills := odds()
 	deaths := stream(seed, 3)
-	w.function = &function{schedule: &w.schedule, chance: stream(seed, 4), concurrency: 1 + w.chance.IntN(5), spread: w.chance.Float64(), count: w.count}
+	w.function = &function{schedule: &w.schedule, chance: stream(seed, 4), concurrency: 1 + w.chance.IntN(5), again: odds() / 4, count: w.count}
 	w.function.prepare = func(p *process) {
 		if deaths.Float64() < kills {
 			p.dies = 1 + deaths.IntN(12)
@@ -91,26 +96,29 @@ func newWorld(seed uint64, history io.Writer) *world {
 	}
 	w.function.ended = func(a *attempt) {
 		w.note("an attempt ends: %v", a.err)
-		w.model.ended(a)
+		w.end(a)
 	}
 	w.bus.deliver = w.function.deliver
 
 	for i := range 3 {
 		w.exempt = append(w.exempt, functions+name(i*7))
 	}
-	w.guard = newGuard(w.api, settings, w.exemptions(), w, &w.schedule)
-	w.function.invoke = wire.NewHandler(w.guard, region).Invoke
+	w.function.invoke = wire.NewHandler(newGuard(w.api, settings, w.exemptions(), w, &w.schedule), region).Invoke
 	w.populate()
 	return w
 }
 
 func newGuard(client aws.HTTPClient, settings config.Config, exemptions []guard.Exemption, log io.Writer, clock guard.Clock) *guard.Guard {
+	return wire.Guard(calling(client), settings, exemptions, log, clock)
+}
+
+func calling(client aws.HTTPClient) aws.Config {
 	cfg, err := wire.AWS([]string{"AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=chaos", "AWS_SECRET_ACCESS_KEY=chaos"})
 	if err != nil {
 		panic(err) // constants
 	}
 	cfg.HTTPClient = client
-	return wire.Guard(cfg, settings, exemptions, log, clock)
+	return cfg
 }
 
 func name(i int) string { return fmt.Sprintf("fn-%02d", i) }
@@ -155,7 +163,7 @@ func (w *world) live() []string {
 		a := &actor{world: w, name: fmt.Sprintf("actor-%d", i), chance: stream(w.seed, uint64(100+i))}
 		p := &process{}
 		w.after(0, func() {
-			w.start(p, func() { a.live(numCalls / numActors) }, func(bool) { w.model.ended(&p.attempt) })
+			w.start(p, func() { a.live(numCalls / numActors) }, func(bool) { w.end(&p.attempt) })
 		})
 	}
 	if w.chance.IntN(2) == 0 { // a sweep in the middle of it
@@ -165,7 +173,7 @@ func (w *world) live() []string {
 	w.model.settled(w.function.letters)
 
 	w.note("the last event is over; a sweep")
-	w.api.quiet, w.calm = true, true
+	w.api.quiet, w.api.sinks.quiet, w.calm = true, true, true
 	w.sweep()
 	w.run()
 	w.model.swept()
@@ -173,39 +181,88 @@ func (w *world) live() []string {
 	return w.model.problems
 }
 
-// sweep looks at every policy there is.
+// end looks at what an attempt has done.
+func (w *world) end(a *attempt) {
+	a.sent = w.api.sinks.take()
+	for _, c := range a.sent {
+		w.count("sink: " + c.host)
+		if c.refused != "" {
+			w.count("fault: " + c.host + " " + c.refused)
+		}
+	}
+	w.model.ended(a)
+}
+
+// sweep runs the periodic function as its state machine does: until it is done,
+// and again with the same token when it fails.
 func (w *world) sweep() {
 	p := &process{}
-	w.schedule.start(p, func() {
-		for _, arn := range slices.Sorted(maps.Keys(w.account.Policies())) {
-			on, err := guard.ParseResource(arn)
-			if err != nil {
-				w.model.wrong("sweeping: %v", err)
+	inspector := &inspector{w, p, nil}
+	pace := sweep.NewPace(&w.schedule, config.DefaultQuotaShare)
+	cfg := lambdapolicy.Paced(calling(w.api), pace)
+	inspector.guard = wire.Guard(cfg, w.settings, w.exemptions(), w, &w.schedule)
+	s := sweep.New(sweep.Parts{
+		Inventory: lambdapolicy.New(cfg, &w.schedule, nil), Inspector: inspector, Clock: &w.schedule, Pace: pace,
+		Settings: w.settings.Settings(w.exemptions()), MaxReverts: math.MaxInt,
+	})
+	w.start(p, func() {
+		run := sweep.Run{Kind: sweep.Full}
+		for failures := 0; ; {
+			run.Until = w.now.Add(20 * time.Second)
+			r, err := s.Run(context.Background(), run)
+			switch {
+			case err != nil && (w.calm || failures == 5):
+				if w.calm {
+					w.model.wrong("a sweep in calm weather: %v", err)
+				}
+				w.count("sweep: given up")
 				return
+			case err != nil:
+				failures++
+				w.Sleep(context.Background(), 10*time.Second)
+				continue
+			case !r.Done:
+				w.count("sweep: goes on with a token")
+				run.Token = r.Token
+				continue
 			}
-			p.attempt = attempt{began: w.now, reported: map[string]bool{}}
-			w.note("the sweep looks at %s", short(arn))
-			_, p.err = w.guard.Inspect(context.Background(), on, guard.Inspection{FoundBy: guard.BySweep})
-			w.count("sweep: policy")
-			w.note("it has looked: %v", p.err)
-			if p.err != nil && w.calm {
-				w.model.wrong("a sweep in calm weather: %v", p.err)
+			w.note("the sweep has ended: %+v", r.Summary)
+			if w.calm && (r.Summary.Unreadable > 0 || r.Summary.Read < r.Summary.Resources || r.Summary.Resources < numFunctions) {
+				w.model.wrong("a sweep in calm weather has left something out: %+v", r.Summary)
 			}
-			w.model.ended(&p.attempt)
+			return
 		}
-		p.attempt = attempt{}
-	}, func(bool) { w.model.ended(&p.attempt) })
+	}, func(bool) { w.end(&p.attempt) })
+}
+
+// inspector is the guard of a sweep, of which each look is an attempt of its own.
+type inspector struct {
+	*world
+	process *process
+	guard   *guard.Guard
+}
+
+// Inspect implements [sweep.Inspector].
+func (i *inspector) Inspect(ctx context.Context, on guard.Resource, how guard.Inspection) (guard.Inspected, error) {
+	p := i.process
+	p.attempt = attempt{began: i.now, reported: map[string]bool{}}
+	i.note("the sweep looks at %s", short(on.ARN()))
+	inspected, err := i.guard.Inspect(ctx, on, how)
+	i.count("sweep: policy")
+	i.note("it has looked: %v", err)
+	if err != nil && i.calm {
+		i.model.wrong("a sweep in calm weather: %v", err)
+	}
+	p.err = err
+	i.end(&p.attempt)
+	p.attempt = attempt{}
+	return inspected, err
 }
 
 var errLog = errors.New("chaos: the log cannot be written")
 
 // Write implements [io.Writer]: it is the function's log.
 func (w *world) Write(line []byte) (int, error) {
-	if !w.calm && w.chance.Float64() < w.sinkOdds {
-		w.count("fault: log not written")
-		w.note("  a line is not written")
-		return 0, errLog
-	}
 	var said struct {
 		Msg                     string
 		Resource                struct{ ARN string }
@@ -217,6 +274,14 @@ func (w *world) Write(line []byte) (int, error) {
 		return len(line), nil
 	}
 	attempt := &w.running.attempt
+	if !w.calm && w.chance.Float64() < w.sinkOdds {
+		w.count("fault: log not written")
+		w.note("  a line is not written")
+		if said.Msg == "finding" {
+			attempt.unsaid = append(attempt.unsaid, said.Finding.ID)
+		}
+		return 0, errLog
+	}
 	switch said.Msg {
 	case "evidence":
 		attempt.evidence = append(attempt.evidence, evidence{said.Resource.ARN, said.Statement, said.PolicyBefore})
