@@ -128,8 +128,8 @@ var settings = [...]Setting{
 		in:  func(c *Config) value { return text{(*string)(&c.Stack.Trail), isTrail} },
 	},
 	{
-		Key: "reservedConcurrency", Legal: "a whole number up to 1000; 0 reserves none", Stack: true,
-		Doc: "executions reserved for the function; left out, 5 in `enforce` and none in `audit`",
+		Key: "reservedConcurrency", Legal: "0, or a whole number from 2 to 1000; 0 reserves none", Stack: true,
+		Doc: "executions reserved for the change-triggered function, and how many events it handles at once; left out, 5 in `enforce`, and in `audit` none reserved; where none is, 5 events at once",
 		in:  func(c *Config) value { return optional{&c.Stack.ReservedConcurrency, isConcurrency} },
 	},
 	{
