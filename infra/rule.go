@@ -6,7 +6,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
@@ -42,38 +41,35 @@ func (g *Guardrail) addQueues() {
 
 // addRule brings events to the queue, and from there to the function.
 func (g *Guardrail) addRule(role awsiam.Role) {
-	g.guardQueue(role)
 	g.Rule = awsevents.NewRule(g.Construct, jsii.String("Rule"), &awsevents.RuleProps{
 		RuleName:     g.name("guarded-calls"),
 		Description:  jsii.String("Calls that can open the policy of a Lambda function"),
 		EventPattern: guardedCalls(),
 	})
-	// By its ARN: otherwise CDK writes a policy that allows more, and only after the
-	// rule, so that the first events would not be delivered.
-	queue := awssqs.Queue_FromQueueArn(g.Construct, jsii.String("RuleTarget"), g.events.QueueArn())
-	g.Rule.AddTarget(awseventstargets.NewSqsQueue(queue, &awseventstargets.SqsQueueProps{
-		DeadLetterQueue: g.undelivered,
-		// What cannot be delivered within the hour is for a person. The largest
-		// number of attempts leaves that to the clock.
-		MaxEventAge:   awscdk.Duration_Hours(jsii.Number(1)),
-		RetryAttempts: jsii.Number(185),
-	}))
-	g.Rule.Node().AddDependency(g.events)
-	g.addMapping(role)
-}
-
-// guardQueue lets the rule put events in, and nobody but the function take them out:
-// who takes one out hides it, and CloudTrail does not record that by itself.
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-logging-using-cloudtrail.html
-func (g *Guardrail) guardQueue(role awsiam.Role) {
-	g.events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:        jsii.String("TheRule"),
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{g.events.QueueArn()},
-		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": g.arn("events", "rule/"+*g.name("guarded-calls"))}},
-	}))
+	// Not by CDK's target: it would let the rule do more than it needs, and write that
+	// into the queues' policies only after the rule, whose first events would be lost.
+	rule := g.Rule.Node().DefaultChild().(awsevents.CfnRule)
+	rule.SetTargets(&[]any{&awsevents.CfnRule_TargetProperty{
+		Id:               jsii.String("Events"),
+		Arn:              g.events.QueueArn(),
+		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: g.undelivered.QueueArn()},
+		// What cannot be delivered within the hour is for a person. The largest number of
+		// attempts leaves that to the clock.
+		RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(3600), MaximumRetryAttempts: jsii.Number(185)},
+	}})
+	for _, queue := range []awssqs.Queue{g.events, g.undelivered} {
+		// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+		queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:        jsii.String("TheRule"),
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
+			Actions:    jsii.Strings("sqs:SendMessage"),
+			Resources:  &[]*string{queue.QueueArn()},
+			Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": g.arn("events", "rule/"+*g.name("guarded-calls"))}},
+		}))
+		g.Rule.Node().AddDependency(queue)
+	}
+	// Who takes an event out hides it, and CloudTrail does not record that by itself:
+	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-logging-using-cloudtrail.html
 	g.events.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("TheFunctionAlone"),
 		Effect:     awsiam.Effect_DENY,
@@ -82,6 +78,7 @@ func (g *Guardrail) guardQueue(role awsiam.Role) {
 		Resources:  &[]*string{g.events.QueueArn()},
 		Conditions: &map[string]any{"ArnNotEquals": map[string]any{"aws:PrincipalArn": role.RoleArn()}},
 	}))
+	g.addMapping(role)
 }
 
 // addMapping calls the function for each event, as often at once as it may run: an

@@ -264,8 +264,10 @@ func TestThePolicyOfTheQueue(t *testing.T) {
 			t.Errorf("%v: %s", property(s, "Sid"), diff)
 		}
 	}
-	if rule := d.resources[find(t, d, "AWS::Events::Rule", "Rule")]; !slices.Contains(textList(rule["DependsOn"]), id) {
-		t.Errorf("the rule waits for %v, and not for %s", rule["DependsOn"], id)
+	for _, id := range []string{id, find(t, d, "AWS::SQS::QueuePolicy", "Undelivered")} {
+		if rule := d.resources[find(t, d, "AWS::Events::Rule", "Rule")]; !slices.Contains(textList(rule["DependsOn"]), id) {
+			t.Errorf("the rule waits for %v, and not for %s", rule["DependsOn"], id)
+		}
 	}
 }
 
