@@ -28,10 +28,9 @@ const (
 	memoryMB       = 256
 	timeoutSeconds = 120 // several rounds of conflict and throttling
 
-	// An event that failed is tried again when its time out of sight is over: ten times
-	// in 25 minutes, and is then given up. Lambda wants that time to be no shorter than
-	// the function's; what it begins late and is not through with in time is done twice,
-	// which is one read more.
+	// An event that failed is tried again when its time out of sight is over, ten times in
+	// 25 minutes, and is then given up. That time may be no shorter than the function's;
+	// AWS recommends six times that, which decision 14 does without.
 	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 	hiddenSeconds = timeoutSeconds + 30
 	receives      = 10
