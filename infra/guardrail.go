@@ -63,7 +63,6 @@ type Guardrail struct {
 	key         awskms.Key
 	chat        awssns.Topic // nil without
 	events      awssqs.Queue // of the rule, for the function
-	mapping     awslambda.EventSourceMapping
 	undelivered awssqs.Queue // events that did not reach the queue
 	failed      awssqs.Queue // events that the function gave up
 	seen        awss3.Bucket

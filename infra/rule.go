@@ -81,9 +81,8 @@ func (g *Guardrail) addRule(role awsiam.Role) {
 	g.addMapping(role)
 }
 
-// addMapping calls the function for each event, as often at once as it may run: an
-// event that were taken out and then throttled would wait for its turn in vain, and
-// use up one of its attempts.
+// addMapping calls the function for each event, as often at once as it may run and no
+// oftener: to be throttled would use up one of an event's attempts.
 func (g *Guardrail) addMapping(role awsiam.Role) {
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:       jsii.String("Events"),
@@ -94,7 +93,7 @@ func (g *Guardrail) addMapping(role awsiam.Role) {
 	if at == nil {
 		at = jsii.Number(concurrency)
 	}
-	g.mapping = awslambda.NewEventSourceMapping(g.Construct, jsii.String("Mapping"), &awslambda.EventSourceMappingProps{
+	awslambda.NewEventSourceMapping(g.Construct, jsii.String("Mapping"), &awslambda.EventSourceMappingProps{
 		Target:         g.Function,
 		EventSourceArn: g.events.QueueArn(),
 		BatchSize:      jsii.Number(1), // the failure of one event leaves the others alone
