@@ -1,18 +1,15 @@
 package main
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdadestinations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
@@ -21,7 +18,6 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"lambda-guardrail/internal/cloudtrail"
 	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
 )
@@ -31,6 +27,15 @@ const (
 	// policy take 50 ms of a whole one, and 256 MB come with a seventh of one.
 	memoryMB       = 256
 	timeoutSeconds = 120 // several rounds of conflict and throttling
+
+	// An event that failed is tried again when its time out of sight is over, ten times in
+	// 25 minutes, and is then given up. That time may be no shorter than the function's;
+	// AWS recommends six times that, which decision 14 does without.
+	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+	hiddenSeconds = timeoutSeconds + 30
+	receives      = 10
+
+	concurrency = 5 // unless a setting says another: as many use up the Lambda API's 15 calls a second
 )
 
 // GuardrailProps are what a guardrail is made of.
@@ -57,7 +62,8 @@ type Guardrail struct {
 	stack       awscdk.Stack
 	key         awskms.Key
 	chat        awssns.Topic // nil without
-	undelivered awssqs.Queue // events that did not reach the function
+	events      awssqs.Queue // of the rule, for the function
+	undelivered awssqs.Queue // events that did not reach the queue
 	failed      awssqs.Queue // events that the function gave up
 	seen        awss3.Bucket
 	seenKey     awskms.Key
@@ -71,8 +77,7 @@ func NewGuardrail(scope constructs.Construct, id string, props *GuardrailProps) 
 		config:    props.Config,
 		stack:     awscdk.Stack_Of(scope),
 	}
-	g.undelivered = g.queue("Undelivered", "undelivered")
-	g.failed = g.queue("Failed", "failed")
+	g.addQueues()
 	g.addTopics()
 	if g.config.Stack.Chat {
 		g.chat = g.topic("Chat", "chat", publisher{"events.amazonaws.com", nil})
@@ -86,7 +91,7 @@ func NewGuardrail(scope constructs.Construct, id string, props *GuardrailProps) 
 	}
 	g.addFunction(respond, props.Respond)
 	g.addSweep(sweep, props.Sweep)
-	g.addRule()
+	g.addRule(respond)
 	g.addTamperRules()
 	g.addAlarms()
 	if g.chat != nil {
@@ -103,22 +108,16 @@ func NewGuardrail(scope constructs.Construct, id string, props *GuardrailProps) 
 // patterns can speak of all of them, of later ones too, by what they begin with.
 func (g *Guardrail) name(part string) *string { return jsii.String(g.config.Stack.Name + "-" + part) }
 
+// arn is that of a part by its name, where a reference would be a circle.
+func (g *Guardrail) arn(service, resource string) *string {
+	return g.stack.FormatArn(&awscdk.ArnComponents{Service: &service, Resource: &resource})
+}
+
 func (g *Guardrail) functions(pattern string) *[]*string {
 	return &[]*string{g.stack.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("lambda"), Resource: jsii.String("function"), ResourceName: &pattern,
 		ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
 	})}
-}
-
-// queue makes one for dead letters. SQS's own key will do: unlike those of a
-// topic, its messages are for us alone.
-func (g *Guardrail) queue(id, part string) awssqs.Queue {
-	return awssqs.NewQueue(g.Construct, &id, &awssqs.QueueProps{
-		QueueName:       g.name(part),
-		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:      jsii.Bool(true),
-		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-	})
 }
 
 func (g *Guardrail) addTopics() {
@@ -177,10 +176,6 @@ func (g *Guardrail) addFunction(role awsiam.Role, code awslambda.Code) {
 	props.Description = jsii.String("Confirms, and in enforce reverts, public statements in the policies of Lambda functions")
 	props.Timeout = awscdk.Duration_Seconds(jsii.Number(timeoutSeconds))
 	props.ReservedConcurrentExecutions = reservation(g.config)
-	// Lambda itself keeps an event that it throttles for as long as this.
-	props.MaxEventAge = awscdk.Duration_Hours(jsii.Number(6))
-	props.RetryAttempts = jsii.Number(2)
-	props.OnFailure = awslambdadestinations.NewSqsDestination(g.failed)
 	g.Function = awslambda.NewFunction(g.Construct, jsii.String("Respond"), props)
 }
 
@@ -225,39 +220,9 @@ func reservation(c config.Config) *float64 {
 	n := c.Stack.ReservedConcurrency
 	switch {
 	case n == nil && c.Mode == guard.Enforce:
-		return jsii.Number(5)
+		return jsii.Number(concurrency)
 	case n == nil || *n == 0:
 		return nil // 0 would mean to Lambda that the function may never run
 	}
 	return jsii.Number(*n)
-}
-
-func (g *Guardrail) addRule() {
-	g.Rule = awsevents.NewRule(g.Construct, jsii.String("Rule"), &awsevents.RuleProps{
-		RuleName:     g.name("guarded-calls"),
-		Description:  jsii.String("Calls that can open the policy of a Lambda function"),
-		EventPattern: guardedCalls(),
-	})
-	g.Rule.AddTarget(awseventstargets.NewLambdaFunction(g.Function, &awseventstargets.LambdaFunctionProps{
-		DeadLetterQueue: g.undelivered,
-		// What cannot be delivered within the hour is for a person. The largest
-		// number of attempts leaves that to the clock.
-		MaxEventAge:   awscdk.Duration_Hours(jsii.Number(1)),
-		RetryAttempts: jsii.Number(185),
-	}))
-}
-
-// guardedCalls is cloudtrail's pattern in the terms of CDK.
-func guardedCalls() *awsevents.EventPattern {
-	var p struct {
-		Source     []*string      `json:"source"`
-		DetailType []*string      `json:"detail-type"`
-		Detail     map[string]any `json:"detail"`
-	}
-	d := json.NewDecoder(strings.NewReader(cloudtrail.Pattern()))
-	d.DisallowUnknownFields() // a restriction that was lost here would widen the rule
-	if err := d.Decode(&p); err != nil {
-		panic(err) // the pattern is a constant
-	}
-	return &awsevents.EventPattern{Source: &p.Source, DetailType: &p.DetailType, Detail: &p.Detail}
 }

@@ -15,8 +15,7 @@ import (
 // accepted are the findings of cdk-nag that stand, each with its reason. One that
 // is no longer found has to go.
 var accepted = map[string]string{
-	"Undelivered SQS3": "it is a dead-letter queue, of a rule",
-	"Failed SQS3":      "it is a dead-letter queue, of a function",
+	"Undelivered SQS3":                                            "it is a dead-letter queue, of a rule",
 	"RespondRole/DefaultPolicy IAM5[functions]":                   "any function may be opened, so any must be read, and in enforce reverted; none of the guardrail's own",
 	"RespondRole/DefaultPolicy IAM5[*]":                           "X-Ray's write actions know no resources",
 	"SweepRole/DefaultPolicy IAM5[functions]":                     "every policy is to be looked at",

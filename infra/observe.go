@@ -19,6 +19,11 @@ const namespace = "LambdaGuardrail"
 // burst is how many reverts in an hour are no longer one person's mistake.
 const burst = 5
 
+// waitSeconds is how long an event waits until somebody is told. One that was taken out
+// three times does not count any more, so that errors and throttles have alarms too:
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+const waitSeconds = 15 * 60
+
 // published are the outcomes of a finding that somebody ought to look at.
 var published = [...]guard.Outcome{guard.Audited, guard.Reverted, guard.AlreadyGone, guard.Failed}
 
@@ -45,9 +50,10 @@ func (g *Guardrail) alarms() []alarm {
 		{"ReviewAlarm", "needs-review", "A statement may let strangers in, and only a person can tell. The log says why.", findings(guard.NeedsReview, minutes), 1, 1, false},
 		{"BurstAlarm", "reverts-in-a-burst", "Many reverts in an hour: somebody fights the guardrail, or a deployment does. Fix the template, or write an exemption.", findings(guard.Reverted, hour), burst, 1, false},
 		{"ErrorsAlarm", "errors", "The function gave up on an event, and will be called again. Its log says why.", g.Function.MetricErrors(sum(minutes)), 1, 1, false},
-		{"ThrottlesAlarm", "throttles", "Events have been waiting for a quarter of an hour. Raise reservedConcurrency, or the account's quota.", g.Function.MetricThrottles(sum(minutes)), 1, 3, false},
-		{"UndeliveredAlarm", "undelivered", "Events did not reach the function: look at its resource policy, and send them again.", depth(g.undelivered, minutes), 1, 1, false},
-		{"FailedAlarm", "failed", "The function gave events up for good: the queue says which and why. Their policies are unjudged.", depth(g.failed, minutes), 1, 1, false},
+		{"ThrottlesAlarm", "throttles", "The function has been throttled for a quarter of an hour, and each time counts as one of ten attempts on an event. Raise reservedConcurrency, or the account's quota.", g.Function.MetricThrottles(sum(minutes)), 1, 3, false},
+		{"WaitingAlarm", "waiting", "An event has been waiting for a quarter of an hour: the event source mapping is off, or the function does not keep up.", age(g.events, minutes), waitSeconds, 1, false},
+		{"UndeliveredAlarm", "undelivered", "Events did not reach the queue, or starts of the sweep the state machine: look at the queue's policy, and send them again.", depth(g.undelivered, minutes), 1, 1, false},
+		{"FailedAlarm", "failed", "The function failed on events ten times: its log says why. Their policies are unjudged until they are moved back.", depth(g.failed, minutes), 1, 1, false},
 		{"SweepFailedAlarm", "sweep-failed", "A run of the sweep failed or was given up after a week. The history of the state machine says why.", g.failedRuns(hour), 1, 1, false},
 	}
 	if days, ok := g.heartbeatDays(); ok {
@@ -115,6 +121,10 @@ func depth(queue awssqs.Queue, over awscdk.Duration) awscloudwatch.IMetric {
 	return queue.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Statistic: jsii.String("Maximum"), Period: over})
 }
 
+func age(queue awssqs.Queue, over awscdk.Duration) awscloudwatch.IMetric {
+	return queue.MetricApproximateAgeOfOldestMessage(&awscloudwatch.MetricOptions{Statistic: jsii.String("Maximum"), Period: over})
+}
+
 // latestFindings reads the lines of the function's log.
 var latestFindings = []string{
 	`fields @timestamp, finding.severity, Outcome, ExposureLevel, finding.resource.arn, finding.sid, finding.call, finding.actor.arn, finding.actor.source`,
@@ -155,6 +165,10 @@ func (g *Guardrail) addDashboard() {
 			{
 				graph("Dead letters: events undelivered, events given up", depth(g.undelivered, minutes), depth(g.failed, minutes)),
 				graph("Events", g.Function.MetricInvocations(sum)),
+			},
+			{
+				graph("Events that wait", depth(g.events, minutes)),
+				graph("Seconds that the oldest event has been waiting", age(g.events, minutes)),
 			},
 			{
 				graph("Sweep: runs that were started, ended, failed or given up",

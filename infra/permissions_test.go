@@ -114,7 +114,7 @@ func listed(t *testing.T, statements []any) []string {
 func TestTheRolesHaveWhatTheModeNeedsAndNothingElse(t *testing.T) {
 	const (
 		functions = " on arn:aws:lambda:eu-central-1:111122223333:function:"
-		queue     = " on arn:aws:sqs:eu-central-1:111122223333:lambda-guardrail-failed"
+		queue     = " on arn:aws:sqs:eu-central-1:111122223333:lambda-guardrail-events"
 		topic     = " on arn:aws:sns:eu-central-1:111122223333:lambda-guardrail-findings"
 		topicKey  = " on arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab" + ` if {"StringLike":{"kms:ViaService":"sns.eu-central-1.amazonaws.com*"}}`
 		seenKey   = " on arn:aws:kms:eu-central-1:111122223333:key/5678cdef-12ab-34cd-56ef-1234567890ab"
@@ -155,9 +155,9 @@ func TestTheRolesHaveWhatTheModeNeedsAndNothingElse(t *testing.T) {
 			seen := " on " + d.arn(find(t, d, "AWS::S3::Bucket", "Seen"))
 			objects := seen + "/*"
 			for role, own := range map[string][]string{
-				"RespondRole": {"Allow sqs:SendMessage" + queue, "Allow sqs:GetQueueAttributes" + queue, "Allow sqs:GetQueueUrl" + queue},
+				"RespondRole": {"Allow sqs:ReceiveMessage" + queue, "Allow sqs:DeleteMessage" + queue, "Allow sqs:GetQueueAttributes" + queue},
 				"SweepRole": {
-					"Allow lambda:ListFunctions on *", "Allow lambda:ListAliases on *", "Allow s3:GetObject" + objects, "Allow s3:PutObject" + objects, "Allow s3:ListBucket" + seen,
+					"Allow lambda:ListFunctions on *", "Allow lambda:ListAliases" + functions + "*", "Allow s3:GetObject" + objects, "Allow s3:PutObject" + objects, "Allow s3:ListBucket" + seen,
 					"Allow kms:Decrypt" + seenKey, "Allow kms:GenerateDataKey" + seenKey,
 				},
 			} {
@@ -245,8 +245,12 @@ func TestWhatTheRoleCanDo(t *testing.T) {
 		{"sns:Publish", "arn:aws:sns:us-east-1:111122223333:lambda-guardrail-alerts", false, false},
 		{"sns:Publish", "arn:aws:sns:us-east-1:111122223333:lambda-guardrail-findings", true, true},
 		{"kms:Decrypt", "arn:aws:kms:us-east-1:111122223333:key/5678cdef-12ab-34cd-56ef-1234567890ab", false, false},
-		{"sqs:SendMessage", "arn:aws:sqs:us-east-1:111122223333:lambda-guardrail-failed", true, true},
+		{"sqs:ReceiveMessage", "arn:aws:sqs:us-east-1:111122223333:lambda-guardrail-events", true, true},
+		{"sqs:ChangeMessageVisibility", "arn:aws:sqs:us-east-1:111122223333:lambda-guardrail-events", false, false},
+		{"sqs:SendMessage", "arn:aws:sqs:us-east-1:111122223333:lambda-guardrail-events", false, false},
+		{"sqs:SetQueueAttributes", "arn:aws:sqs:us-east-1:111122223333:lambda-guardrail-events", false, false},
 		{"sqs:ReceiveMessage", "arn:aws:sqs:us-east-1:111122223333:lambda-guardrail-failed", false, false},
+		{"sqs:SendMessage", "arn:aws:sqs:us-east-1:111122223333:lambda-guardrail-failed", false, false},
 	} {
 		for mode, want := range map[string]bool{"audit": test.audit, "enforce": test.enforce} {
 			if got := can(roles[mode], test.action, test.resource); got != want {

@@ -29,8 +29,8 @@ func policy(statements string) string {
 	return `{"Version":"2012-10-17","Id":"default","Statement":[` + statements + `]}`
 }
 
-// The pieces as they are deployed: the rule's pattern lets the event through, and
-// the function, with the environment of the template, does what the mode says.
+// The pieces as they are deployed: the rule's pattern lets the event through, it comes
+// as a message of the queue, and the function, with the environment of the template, does what the mode says.
 func TestWhatIsSynthesizedWorks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the function")
@@ -50,6 +50,10 @@ func TestWhatIsSynthesizedWorks(t *testing.T) {
 	event := []byte(`{"version":"0","id":"1","detail-type":"AWS API Call via CloudTrail","source":"aws.lambda","account":"111122223333","time":"2026-01-02T03:04:05Z","region":"eu-central-1","resources":[],"detail":{` +
 		`"eventVersion":"1.11","eventSource":"lambda.amazonaws.com","eventName":"AddPermission20150331v2","eventTime":"2026-01-02T03:04:05Z","awsRegion":"eu-central-1","eventID":"e-1",` +
 		`"requestParameters":{"functionName":"orders"},"responseElements":{"statement":` + string(recorded) + `}}}`)
+	message, err := json.Marshal(object{"Records": []any{object{"messageId": "m-1", "eventSource": "aws:sqs", "body": string(event)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	for mode, test := range map[string]struct {
 		left  string
@@ -88,7 +92,7 @@ func TestWhatIsSynthesizedWorks(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer function.Stop()
-			reply, err := function.Invoke(ctx, event, 30*time.Second)
+			reply, err := function.Invoke(ctx, message, 30*time.Second)
 			if err != nil || reply.Failed {
 				t.Fatalf("%v: %s\n%s", err, reply.Payload, function.Log())
 			}

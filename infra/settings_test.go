@@ -32,7 +32,7 @@ func TestAWrongContextIsAnErrorThatNamesKeyAndLegalValues(t *testing.T) {
 		{"a region that is none", object{"regions": "europe"}, `regions is "europe": want regions like eu-central-1, each once, with commas between; eu-central-1:enforce has a mode of its own`},
 		{"an address that is none", object{"email": "oncall"}, `email is "oncall": want an e-mail address`},
 		{"a trail that is neither", object{"trail": "maybe"}, `trail is "maybe": want existing or create`},
-		{"a reservation that is none", object{"reservedConcurrency": "many"}, `reservedConcurrency is "many": want a whole number up to 1000; 0 reserves none`},
+		{"a reservation that is none", object{"reservedConcurrency": "many"}, `reservedConcurrency is "many": want 0, which reserves none, or a whole number from 2 to 1000`},
 		{"a retention that there is not", object{"logRetentionDays": "2"}, `logRetentionDays is "2": want a number of days that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653`},
 		{"a name that is none", object{"name": "My Guardrail"}, `name is "My Guardrail": want at most 32 lower-case letters, digits and hyphens, a letter first`},
 		{"a key that there is not", object{"moed": "enforce"}, `moed is "enforce": there is no such setting; want one of mode, functionUrls, trustedAccounts, trustedOrgs, exemptions, securityHub, eventBus, maxReverts, quotaShare, sweepSchedule, fullSweepSchedule, chat, regions, email, trail, reservedConcurrency, logRetentionDays, name`},

@@ -29,11 +29,14 @@ const (
 func (g *Guardrail) addSweep(role awsiam.Role, code awslambda.Code) {
 	g.addSeen(role)
 	g.config.Sweep.Bucket, g.config.Sweep.Key = *g.seen.BucketName(), *g.seenKey.KeyArn()
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:       jsii.String("List"),
-		Actions:   jsii.Strings(config.SweepActions()...),
-		Resources: jsii.Strings("*"), // ListFunctions knows no resources
-	}))
+	for _, action := range config.SweepActions() {
+		on := g.functions("*")
+		if action == "lambda:ListFunctions" {
+			on = jsii.Strings("*") // it knows no resources
+		}
+		_, sid, _ := strings.Cut(action, ":")
+		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Sid: &sid, Actions: jsii.Strings(action), Resources: on}))
+	}
 	props := g.function("sweep", role, code)
 	props.Description = jsii.String("Looks at every policy of every Lambda function, as far as it comes in one invocation")
 	props.MemorySize = jsii.Number(sweepMemoryMB)

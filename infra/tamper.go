@@ -20,7 +20,7 @@ type tampering struct {
 	name      string
 	service   string   // that of the record's eventSource
 	calls     []string // how their names begin: Lambda's end in the date of the API
-	parameter string   // of the request, that says whose part it is
+	parameter string   // of the request, or with a dot a path in the record, that says whose part it is
 	ours      any      // matcher of the parameter; nil for any
 }
 
@@ -37,9 +37,13 @@ func (g *Guardrail) tamperings() []tampering {
 		}, "functionName", holds(g.name(""))},
 		// No record of these has been published. This is how the API calls the parameter.
 		{"policies", "lambda", []string{"PutResourcePolicy", "DeleteResourcePolicy"}, "resourceArn", holds(g.name(""))},
+		// The request names a mapping by an id; the answer has the queue, also when the
+		// mapping goes to another function then. A call that is refused has neither.
+		// https://docs.aws.amazon.com/lambda/latest/api/API_DeleteEventSourceMapping.html
+		{"mapping", "lambda", []string{"CreateEventSourceMapping", "UpdateEventSourceMapping", "DeleteEventSourceMapping"}, "responseElements.eventSourceArn", g.events.QueueArn()},
 		{"topic", "sns", []string{"DeleteTopic", "SetTopicAttributes", "AddPermission", "RemovePermission"}, "topicArn", holds(g.name(""))},
 		{"subscriptions", "sns", []string{"Unsubscribe", "SetSubscriptionAttributes"}, "subscriptionArn", holds(g.name(""))},
-		{"queues", "sqs", []string{"DeleteQueue", "SetQueueAttributes", "PurgeQueue"}, "queueUrl", holds(g.name(""))},
+		{"queues", "sqs", []string{"DeleteQueue", "SetQueueAttributes", "PurgeQueue", "AddPermission", "RemovePermission"}, "queueUrl", holds(g.name(""))},
 		{"log", "logs", []string{"DeleteLogGroup", "DeleteLogStream", "PutRetentionPolicy"}, "logGroupName", g.Log.LogGroupName()},
 		{"alarms", "monitoring", []string{"DeleteAlarms", "DisableAlarmActions"}, "alarmNames", begins("")},
 		{"alarm", "monitoring", []string{"PutMetricAlarm", "SetAlarmState"}, "alarmName", begins("")},
@@ -98,6 +102,14 @@ func (g *Guardrail) recordsIAM() (condition awscdk.CfnCondition, possible bool) 
 	return awscdk.NewCfnCondition(g.Construct, jsii.String("RecordsIAM"), &awscdk.CfnConditionProps{Expression: awscdk.Fn_ConditionOr(regions...)}), true
 }
 
+// path is where the record has the parameter.
+func (t tampering) path() (member, name string) {
+	if member, name, found := strings.Cut(t.parameter, "."); found {
+		return member, name
+	}
+	return "requestParameters", t.parameter
+}
+
 func (t tampering) pattern() *awsevents.EventPattern {
 	var calls []any
 	for _, call := range t.calls {
@@ -105,7 +117,8 @@ func (t tampering) pattern() *awsevents.EventPattern {
 	}
 	detail := map[string]any{"eventSource": []any{t.service + ".amazonaws.com"}, "eventName": calls}
 	if t.ours != nil {
-		detail["requestParameters"] = map[string]any{t.parameter: []any{t.ours}}
+		member, name := t.path()
+		detail[member] = map[string]any{name: []any{t.ours}}
 	}
 	return &awsevents.EventPattern{
 		Source:     awsevents.Match_Prefix(jsii.String("aws.")), // a source that nobody but AWS can use
@@ -116,8 +129,9 @@ func (t tampering) pattern() *awsevents.EventPattern {
 
 func (t tampering) message(name string) awsevents.RuleTargetInput {
 	field := func(path string) string { return *awsevents.EventField_FromPath(jsii.String("$." + path)) }
+	member, part := t.path()
 	return awsevents.RuleTargetInput_FromMultilineText(jsii.String(strings.Join([]string{
-		name + " may have been tampered with: " + field("detail.eventName") + " on " + field("detail.requestParameters."+t.parameter),
+		name + " may have been tampered with: " + field("detail.eventName") + " on " + field("detail."+member+"."+part),
 		"who: " + field("detail.userIdentity.arn") + " from " + field("detail.sourceIPAddress"),
 		"when: " + field("detail.eventTime") + " in account " + field("account") + ", " + field("region"),
 		"refused: " + field("detail.errorCode") + " (nothing here means that it was done)",

@@ -12,10 +12,15 @@ import (
 
 const ours, theirs = "lambda-guardrail-", "orders-"
 
+// record is of a call with a parameter, or with a value in its answer: "answer.eventSourceArn".
 func record(service, call, parameter string, value any) []byte {
+	member := "requestParameters"
+	if name, ok := strings.CutPrefix(parameter, "answer."); ok {
+		member, parameter = "responseElements", name
+	}
 	text, _ := json.Marshal(object{
 		"source": "aws." + service, "detail-type": "AWS API Call via CloudTrail",
-		"detail": object{"eventSource": service + ".amazonaws.com", "eventName": call, "requestParameters": object{parameter: value}},
+		"detail": object{"eventSource": service + ".amazonaws.com", "eventName": call, member: object{parameter: value}},
 	})
 	return text
 }
@@ -47,7 +52,9 @@ func TestTamperingIsNoticedOnOurPartsOnly(t *testing.T) {
 		{"lambda", "PutResourcePolicy DeleteResourcePolicy", "resourceArn", "arn:aws:lambda:us-east-1:111122223333:function:" + ours + "respond", "arn:aws:lambda:us-east-1:111122223333:function:orders"},
 		{"sns", "DeleteTopic SetTopicAttributes", "topicArn", "arn:aws:sns:us-east-1:111122223333:" + ours + "alerts", "arn:aws:sns:us-east-1:111122223333:orders"},
 		{"sns", "Unsubscribe SetSubscriptionAttributes", "subscriptionArn", "arn:aws:sns:us-east-1:111122223333:" + ours + "alerts:1234abcd", "arn:aws:sns:us-east-1:111122223333:orders:1234abcd"},
-		{"sqs", "DeleteQueue SetQueueAttributes PurgeQueue", "queueUrl", "https://sqs.us-east-1.amazonaws.com/111122223333/" + ours + "failed", "https://sqs.us-east-1.amazonaws.com/111122223333/orders"},
+		{"lambda", "CreateEventSourceMapping20150331 UpdateEventSourceMapping20150331 DeleteEventSourceMapping20150331", "answer.eventSourceArn", "arn:aws:sqs:us-east-1:111122223333:" + ours + "events", "arn:aws:sqs:us-east-1:111122223333:orders"},
+		{"sqs", "DeleteQueue SetQueueAttributes PurgeQueue AddPermission RemovePermission", "queueUrl", "https://sqs.us-east-1.amazonaws.com/111122223333/" + ours + "events", "https://sqs.us-east-1.amazonaws.com/111122223333/orders"},
+		{"sqs", "DeleteQueue SetQueueAttributes PurgeQueue AddPermission RemovePermission", "queueUrl", "https://sqs.us-east-1.amazonaws.com/111122223333/" + ours + "failed", "https://sqs.us-east-1.amazonaws.com/111122223333/orders"},
 		{"logs", "DeleteLogGroup PutRetentionPolicy", "logGroupName", log, "/aws/lambda/orders"},
 		{"monitoring", "DeleteAlarms DisableAlarmActions", "alarmNames", []string{theirs + "errors", ours + "errors"}, []string{theirs + "errors"}},
 		{"monitoring", "PutMetricAlarm SetAlarmState", "alarmName", ours + "errors", theirs + "errors"},
@@ -77,6 +84,8 @@ func TestTamperingIsNoticedOnOurPartsOnly(t *testing.T) {
 		record("events", "DescribeRule", "name", ours+"guarded-calls"),
 		record("lambda", "GetPolicy20150331v2", "functionName", ours+"respond"),
 		record("lambda", "RemovePermission20150331v2", "functionName", "orders"),
+		record("lambda", "GetEventSourceMapping20150331", "answer.eventSourceArn", "arn:aws:sqs:us-east-1:111122223333:"+ours+"events"),
+		record("sqs", "GetQueueAttributes", "queueUrl", "https://sqs.us-east-1.amazonaws.com/111122223333/"+ours+"events"),
 		record("cloudtrail", "LookupEvents", "name", "management-events"),
 		bytes.Replace(record("cloudtrail", "StopLogging", "name", "t"), []byte(`"aws.cloudtrail"`), []byte(`"my.forgery"`), 1),
 	} {
@@ -109,7 +118,7 @@ func TestTamperMessagesGoStraightToTheTopicAndAreReadable(t *testing.T) {
 				t.Errorf("%s: EventBridge takes lines in quotation marks: %s", id, line)
 			}
 		}
-		for _, part := range []string{"lambda-guardrail may have been tampered with: <detail-eventName> on <detail-requestParameters-", "<detail-userIdentity-arn>", "<detail-sourceIPAddress>", "<detail-eventTime>", "<account>", "<region>", "<detail-errorCode>"} {
+		for _, part := range []string{"lambda-guardrail may have been tampered with: <detail-eventName> on <detail-re", "<detail-userIdentity-arn>", "<detail-sourceIPAddress>", "<detail-eventTime>", "<account>", "<region>", "<detail-errorCode>"} {
 			if !strings.Contains(template, part) {
 				t.Errorf("%s does not say %s", id, part)
 			}

@@ -39,12 +39,11 @@ func TestEverySentenceAboutTheStackIsInTheTemplate(t *testing.T) {
 	}{
 		{"the rule listens on the default bus", "Events::Rule", "Rule", "EventBusName", nil},
 		{"the rule is on", "Events::Rule", "Rule", "State", "ENABLED"},
-		{"the rule calls the function", "Events::Rule", "Rule", "Targets.0.Arn", "arn:aws:lambda" + arn + "function:lambda-guardrail-respond"},
+		{"the rule fills the queue", "Events::Rule", "Rule", "Targets.0.Arn", "arn:aws:sqs" + arn + "lambda-guardrail-events"},
+		{"and nothing else", "Events::Rule", "Rule", "Targets.1", nil},
 		{"an event is delivered within the hour", "Events::Rule", "Rule", "Targets.0.RetryPolicy.MaximumEventAgeInSeconds", 3600.0},
 		{"until then it is tried again", "Events::Rule", "Rule", "Targets.0.RetryPolicy.MaximumRetryAttempts", 185.0},
 		{"what cannot be delivered is kept", "Events::Rule", "Rule", "Targets.0.DeadLetterConfig.Arn", "arn:aws:sqs" + arn + "lambda-guardrail-undelivered"},
-		{"the rule may call the function", "Lambda::Permission", "RuleAllow", "SourceArn", "arn:aws:events" + arn + "rule/lambda-guardrail-guarded-calls"},
-		{"SourceAccount would break delivery", "Lambda::Permission", "RuleAllow", "SourceAccount", nil},
 		{"the function has a runtime that is supported", "Lambda::Function", "Respond", "Runtime", "provided.al2023"},
 		{"the function is for arm64", "Lambda::Function", "Respond", "Architectures", []any{"arm64"}},
 		{"the function logs JSON", "Lambda::Function", "Respond", "LoggingConfig.LogFormat", "JSON"},
@@ -58,9 +57,23 @@ func TestEverySentenceAboutTheStackIsInTheTemplate(t *testing.T) {
 			"GUARDRAIL_TOPIC": "arn:aws:sns" + arn + "lambda-guardrail-findings", "GUARDRAIL_CHAT_TOPIC": "arn:aws:sns" + arn + "lambda-guardrail-chat",
 			"GUARDRAIL_SECURITY_HUB": "on", "GUARDRAIL_EVENT_BUS": "security", "GUARDRAIL_MAX_REVERTS": "20", "GUARDRAIL_QUOTA_SHARE": "25",
 		}},
-		{"a burst waits for six hours", "Lambda::EventInvokeConfig", "Respond", "MaximumEventAgeInSeconds", 21600.0},
-		{"an event that fails is tried again", "Lambda::EventInvokeConfig", "Respond", "MaximumRetryAttempts", 2.0},
-		{"an event that is given up is kept", "Lambda::EventInvokeConfig", "Respond", "DestinationConfig.OnFailure.Destination", "arn:aws:sqs" + arn + "lambda-guardrail-failed"},
+		{"the queue is read for the function", "Lambda::EventSourceMapping", "Mapping", "FunctionName", name + "respond"},
+		{"it is read", "Lambda::EventSourceMapping", "Mapping", "EventSourceArn", "arn:aws:sqs" + arn + "lambda-guardrail-events"},
+		{"one event is one invocation", "Lambda::EventSourceMapping", "Mapping", "BatchSize", 1.0},
+		{"no event waits for others", "Lambda::EventSourceMapping", "Mapping", "MaximumBatchingWindowInSeconds", nil},
+		{"every event is for the function", "Lambda::EventSourceMapping", "Mapping", "FilterCriteria", nil},
+		{"the reading is not off", "Lambda::EventSourceMapping", "Mapping", "Enabled", nil},
+		{"an event that fails is tried again", "SQS::Queue", "Events", "RedrivePolicy.maxReceiveCount", 10.0},
+		{"soon", "SQS::Queue", "Events", "VisibilityTimeout", 150.0},
+		{"an event that is given up is kept", "SQS::Queue", "Events", "RedrivePolicy.deadLetterTargetArn", "arn:aws:sqs" + arn + "lambda-guardrail-failed"},
+		{"as are those of no other queue", "SQS::Queue", "Failed", "RedriveAllowPolicy", object{"redrivePermission": "byQueue", "sourceQueueArns": []any{"arn:aws:sqs" + arn + "lambda-guardrail-events"}}},
+		{"no other queue has its letters among the events", "SQS::Queue", "Events", "RedriveAllowPolicy", object{"redrivePermission": "denyAll"}},
+		{"nor among those undelivered", "SQS::Queue", "Undelivered", "RedriveAllowPolicy", object{"redrivePermission": "denyAll"}},
+		{"events are encrypted", "SQS::Queue", "Events", "SqsManagedSseEnabled", true},
+		{"events wait for two weeks", "SQS::Queue", "Events", "MessageRetentionPeriod", 1209600.0},
+		{"an event that waits for a quarter of an hour is told of", "CloudWatch::Alarm", "WaitingAlarm", "Threshold", 900.0},
+		{"it is the oldest", "CloudWatch::Alarm", "WaitingAlarm", "MetricName", "ApproximateAgeOfOldestMessage"},
+		{"of the events", "CloudWatch::Alarm", "WaitingAlarm", "Dimensions", []any{object{"Name": "QueueName", "Value": name + "events"}}},
 		{"the log is kept for a year", "Logs::LogGroup", "Log", "RetentionInDays", 365.0},
 		{"alarms go to an encrypted topic", "SNS::Topic", "Topic", "KmsMasterKeyId", "arn:aws:kms" + arn + "key/1234abcd-12ab-34cd-56ef-1234567890ab"},
 		{"findings go to an encrypted topic", "SNS::Topic", "Findings", "KmsMasterKeyId", "arn:aws:kms" + arn + "key/1234abcd-12ab-34cd-56ef-1234567890ab"},
@@ -124,7 +137,7 @@ func TestNothingIsLeftOutOfEveryKind(t *testing.T) {
 			t.Errorf("%s tells nobody, or is raised by silence, or does not say what to do: %v", id, p)
 		}
 	}
-	if got, want := len(d.all("AWS::CloudWatch::Alarm")), 9; got != want {
+	if got, want := len(d.all("AWS::CloudWatch::Alarm")), 10; got != want {
 		t.Errorf("%d alarms, want %d", got, want)
 	}
 	var denied []any
@@ -137,8 +150,8 @@ func TestNothingIsLeftOutOfEveryKind(t *testing.T) {
 			}
 		}
 	}
-	if len(denied) != 7 {
-		t.Errorf("%d of two queues, three topics and two buckets refuse what is not encrypted on its way", len(denied))
+	if len(denied) != 8 {
+		t.Errorf("%d of three queues, three topics and two buckets refuse what is not encrypted on its way", len(denied))
 	}
 	for _, kind := range []string{"AWS::Logs::LogGroup", "AWS::S3::Bucket"} {
 		for _, id := range d.all(kind) {
@@ -179,20 +192,81 @@ func TestTheTopicAndItsKeyTakeMessagesOfEventsAndAlarmsOnly(t *testing.T) {
 	}
 }
 
-func TestReservedConcurrency(t *testing.T) {
+// The queue's reader must never call the function more often at once than it may run.
+func TestConcurrencyIsReservedAndKeptTo(t *testing.T) {
 	for _, test := range []struct {
-		context object
-		want    any
+		context  object
+		reserved any
+		atOnce   float64
 	}{
-		{object{"mode": "audit"}, nil},
-		{object{"mode": "enforce"}, 5.0},
-		{object{"mode": "enforce", "reservedConcurrency": "0"}, nil},
-		{object{"mode": "audit", "reservedConcurrency": "7"}, 7.0},
+		{object{"mode": "audit"}, nil, 5},
+		{object{"mode": "enforce"}, 5.0, 5},
+		{object{"mode": "enforce", "reservedConcurrency": "0"}, nil, 5},
+		{object{"mode": "audit", "reservedConcurrency": "7"}, 7.0, 7},
+		{object{"mode": "enforce", "reservedConcurrency": "2"}, 2.0, 2},
 	} {
 		d := deploy(t, synthesize(t, test.context), frankfurt)
 		function := d.resources[find(t, d, "AWS::Lambda::Function", "Respond")]
-		if got := property(function, "Properties.ReservedConcurrentExecutions"); got != test.want {
-			t.Errorf("%v: %v, want %v", test.context, got, test.want)
+		if got := property(function, "Properties.ReservedConcurrentExecutions"); got != test.reserved {
+			t.Errorf("%v: %v are reserved, want %v", test.context, got, test.reserved)
+		}
+		mapping := d.resources[find(t, d, "AWS::Lambda::EventSourceMapping", "Mapping")]
+		if got := property(mapping, "Properties.ScalingConfig.MaximumConcurrency"); got != test.atOnce {
+			t.Errorf("%v: %v at once, want %v", test.context, got, test.atOnce)
+		}
+	}
+}
+
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html: Lambda
+// refuses a mapping whose queue shows an event again while the function may run.
+func TestAnEventIsOutOfSightForAsLongAsTheFunctionMayRun(t *testing.T) {
+	d := deploy(t, synthesize(t, nil), frankfurt)
+	hidden := property(d.resources[find(t, d, "AWS::SQS::Queue", "Events")], "Properties.VisibilityTimeout").(float64)
+	runs := property(d.resources[find(t, d, "AWS::Lambda::Function", "Respond")], "Properties.Timeout").(float64)
+	if hidden < runs {
+		t.Errorf("out of sight for %v s, and the function may run for %v s", hidden, runs)
+	}
+}
+
+func TestNobodyButTheQueuesReaderCallsTheFunction(t *testing.T) {
+	d := deploy(t, synthesize(t, everything), frankfurt)
+	for _, kind := range []string{"AWS::Lambda::Permission", "AWS::Lambda::EventInvokeConfig"} {
+		for _, id := range d.all(kind) {
+			if property(d.resources[id], "Properties.FunctionName") != ours+"sweep" {
+				t.Errorf("%s is of the time when EventBridge called the function", id)
+			}
+		}
+	}
+}
+
+// Only the rule puts events in, and the function alone takes them out. The rule comes
+// after the policy: what it delivers before would be refused.
+func TestThePolicyOfTheQueue(t *testing.T) {
+	d := deploy(t, synthesize(t, everything), frankfurt)
+	id := find(t, d, "AWS::SQS::QueuePolicy", "Events")
+	const queue = " on arn:aws:sqs:eu-central-1:111122223333:lambda-guardrail-events"
+	const others = ` if {"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/lambda-guardrail-respond-eu-central-1"}}`
+	want := []string{
+		"Allow sqs:SendMessage" + queue + ` if {"ArnEquals":{"aws:SourceArn":"arn:aws:events:eu-central-1:111122223333:rule/lambda-guardrail-guarded-calls"}}`,
+		"Deny sqs:*" + queue + ` if {"Bool":{"aws:SecureTransport":"false"}}`,
+		"Deny sqs:ChangeMessageVisibility" + queue + others, "Deny sqs:DeleteMessage" + queue + others, "Deny sqs:ReceiveMessage" + queue + others,
+	}
+	policy := property(d.resources[id], "Properties.PolicyDocument.Statement").([]any)
+	if diff := cmp.Diff(want, listed(t, policy)); diff != "" {
+		t.Error(diff)
+	}
+	for _, s := range policy {
+		want := any(object{"AWS": "*"})
+		if property(s, "Effect") == "Allow" {
+			want = object{"Service": "events.amazonaws.com"}
+		}
+		if diff := cmp.Diff(want, property(s, "Principal")); diff != "" {
+			t.Errorf("%v: %s", property(s, "Sid"), diff)
+		}
+	}
+	for _, id := range []string{id, find(t, d, "AWS::SQS::QueuePolicy", "Undelivered")} {
+		if rule := d.resources[find(t, d, "AWS::Events::Rule", "Rule")]; !slices.Contains(textList(rule["DependsOn"]), id) {
+			t.Errorf("the rule waits for %v, and not for %s", rule["DependsOn"], id)
 		}
 	}
 }

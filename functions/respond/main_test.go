@@ -29,6 +29,14 @@ func event(statement string) string {
 		`"requestParameters":{"functionName":"orders"},"responseElements":{"statement":` + string(recorded) + `}}}`
 }
 
+// message is an event as the queue's reader hands it over:
+// https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+func message(event string) string {
+	body, _ := json.Marshal(event)
+	return `{"Records":[{"messageId":"059f36b4-87a3-44ab-83d2-661975830a7d","receiptHandle":"AQEB","body":` + string(body) + `,"attributes":{"ApproximateReceiveCount":"1"},` +
+		`"messageAttributes":{},"eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:eu-central-1:111122223333:lambda-guardrail-events","awsRegion":"eu-central-1"}]}`
+}
+
 // build compiles the function as it is deployed, for the machine of the test.
 func build(t *testing.T) string {
 	t.Helper()
@@ -115,6 +123,9 @@ func TestDeployedFunction(t *testing.T) {
 		{name: "enforce takes the public statement out", settings: []string{"GUARDRAIL_MODE=enforce"}, event: event(public),
 			calls: []string{"GetPolicy", "RemovePermission", "GetPolicy", "GetFunctionConfiguration"}, left: strings.Replace(policy, ","+public, "", 1),
 			messages: []string{"evidence", "finding"}, log: `"Outcome":"reverted"`},
+		{name: "from the queue, too", settings: []string{"GUARDRAIL_MODE=enforce"}, event: message(event(public)),
+			calls: []string{"GetPolicy", "RemovePermission", "GetPolicy", "GetFunctionConfiguration"}, left: strings.Replace(policy, ","+public, "", 1),
+			messages: []string{"evidence", "finding"}, log: `"Outcome":"reverted"`},
 		{name: "audit writes nothing", event: event(public),
 			calls: []string{"GetPolicy", "GetFunctionConfiguration"}, left: policy, messages: []string{"finding"}, log: `"Outcome":"audited"`},
 		{name: "an exempt statement stands", settings: []string{"GUARDRAIL_MODE=enforce", "GUARDRAIL_EXEMPTIONS=exemptions.json"},
@@ -123,6 +134,8 @@ func TestDeployedFunction(t *testing.T) {
 		{name: "a harmless event costs nothing", settings: []string{"GUARDRAIL_MODE=enforce"}, event: event(neighbour), left: policy},
 		{name: "an undecodable event is an error of the invocation", settings: []string{"GUARDRAIL_MODE=enforce"}, event: `{"source":"aws.lambda"`,
 			failed: "reading the event", left: policy, messages: []string{"*"}},
+		{name: "from the queue, too, so that it is tried again", settings: []string{"GUARDRAIL_MODE=enforce"}, event: message(`{"source":"aws.lambda"`),
+			failed: "059f36b4-87a3-44ab-83d2-661975830a7d", left: policy, messages: []string{"*"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

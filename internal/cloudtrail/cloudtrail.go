@@ -15,8 +15,8 @@ import (
 	"lambda-guardrail/internal/guard"
 )
 
-// maxSize is the largest payload of an asynchronous Lambda call, 1 MiB:
-// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+// maxSize is that of the largest message of SQS, 1 MiB:
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 const maxSize = 1 << 20
 
 // Kind tells how a record came.

@@ -128,8 +128,8 @@ var settings = [...]Setting{
 		in:  func(c *Config) value { return text{(*string)(&c.Stack.Trail), isTrail} },
 	},
 	{
-		Key: "reservedConcurrency", Legal: "a whole number up to 1000; 0 reserves none", Stack: true,
-		Doc: "executions reserved for the function; left out, 5 in `enforce` and none in `audit`",
+		Key: "reservedConcurrency", Legal: "0, which reserves none, or a whole number from 2 to 1000", Stack: true,
+		Doc: "executions reserved for the change-triggered function, which handles as many events at once; left out, 5 in `enforce` and none in `audit`; where none are reserved, it handles 5 at once",
 		in:  func(c *Config) value { return optional{&c.Stack.ReservedConcurrency, isConcurrency} },
 	},
 	{

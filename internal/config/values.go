@@ -223,7 +223,9 @@ func isSchedule(s string) bool {
 	return s == Off || ok && strings.HasSuffix(s, ")") && len(strings.Fields(strings.TrimSuffix(inside, ")"))) == 6
 }
 
-func isConcurrency(n int) bool { return n >= 0 && n <= 1000 }
+// Less than two at once is nothing that a queue's event source mapping keeps to:
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+func isConcurrency(n int) bool { return n == 0 || n >= 2 && n <= 1000 }
 
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 func isRetention(days int) bool {

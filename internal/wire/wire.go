@@ -6,7 +6,6 @@ package wire
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 
-	"lambda-guardrail/internal/cloudtrail"
 	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/lambdapolicy"
@@ -63,31 +61,6 @@ func named(cfg aws.Config) aws.Config {
 	cfg = cfg.Copy()
 	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), awsmiddleware.AddUserAgentKeyValue(guard.UserAgent, Version))
 	return cfg
-}
-
-// Handler takes EventBridge events as they are. It is what aws-lambda-go calls a
-// Handler.
-type Handler struct {
-	guard  *guard.Guard
-	region string
-}
-
-// NewHandler returns a Handler for events of one region.
-func NewHandler(g *guard.Guard, region string) *Handler { return &Handler{g, region} }
-
-// Invoke responds to one event. An event that is none of ours is no error; one of
-// ours that cannot be understood is.
-func (h *Handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	c, ok, err := cloudtrail.Candidate(event)
-	if err != nil || !ok {
-		return nil, err
-	}
-	if c.Resource.Region != h.region {
-		// Lambda answers that a function of another region is not found.
-		return nil, fmt.Errorf("the event is about %s, and this is %s: want a guardrail in every region", c.Resource.ARN(), h.region)
-	}
-	_, err = h.guard.Respond(ctx, c)
-	return nil, err
 }
 
 // Clock is the time that passes outside.

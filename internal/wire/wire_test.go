@@ -276,36 +276,6 @@ func TestClockSleeps(t *testing.T) {
 	}
 }
 
-// A harmless grant, from the bytes of the event to the answer.
-func BenchmarkHarmlessEvent(b *testing.B) {
-	event, err := testdata.Files.ReadFile("events/guarded/grant-to-s3-with-source-account.json")
-	if err != nil {
-		b.Fatal(err)
-	}
-	cfg, err := wire.AWS(environ(nil))
-	if err != nil {
-		b.Fatal(err)
-	}
-	cfg.HTTPClient = &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-		return nil, errors.New("a harmless event costs no call")
-	})}
-	h := wire.NewHandler(wire.Guard(cfg, config.Config{Mode: guard.Enforce}, nil, io.Discard, wire.Clock{}), regionOf(b, event))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := h.Invoke(b.Context(), event); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func regionOf(b *testing.B, event []byte) string {
-	var e struct{ Region string }
-	if err := json.Unmarshal(event, &e); err != nil {
-		b.Fatal(err)
-	}
-	return e.Region
-}
-
 func TestRetrySettings(t *testing.T) {
 	cfg, err := wire.AWS(environ(map[string]string{"AWS_MAX_ATTEMPTS": "9", "AWS_RETRY_MODE": "standard"}))
 	if err != nil || cfg.RetryMaxAttempts != 9 {
