@@ -69,7 +69,7 @@ func (b *bus) publish(c *call, by caller) {
 				b.count("bus: overtaken by a later one")
 			}
 			b.latest = max(b.latest, number)
-			b.deliver(&event{text, c})
+			b.deliver(&event{text: text, call: c})
 		})
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -28,8 +29,26 @@ var afterError = [maxErrors]time.Duration{1: time.Minute, 2: 2 * time.Minute}
 
 // event is what the bus gives to the function.
 type event struct {
-	text []byte
-	call *call // that was recorded; nil under load
+	text    []byte
+	call    *call  // that was recorded; nil under load
+	message []byte // in which the queue hands it on
+}
+
+// enclose puts the event into a message of SQS: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+func (e *event) enclose() {
+	if e.message != nil {
+		return
+	}
+	type record struct {
+		ID     string `json:"messageId"`
+		Source string `json:"eventSource"`
+		Body   string `json:"body"`
+	}
+	text, err := json.Marshal(map[string][]record{"Records": {{"059f36b4-87a3-44ab-83d2-661975830a7d", "aws:sqs", string(e.text)}}})
+	if err != nil {
+		panic(err) // texts
+	}
+	e.message = text
 }
 
 // attempt is one run of the function.
@@ -94,6 +113,7 @@ func (f *function) deliver(e *event) {
 		f.tryAsynchronously(d)
 		return
 	}
+	e.enclose()
 	f.show(d)
 }
 
@@ -165,7 +185,11 @@ func (f *function) run(d *delivery, then func(error)) {
 		if f.own > 0 {
 			f.Sleep(ctx, f.own)
 		}
-		_, p.err = f.invoke(ctx, d.text)
+		input := d.message
+		if f.asynchronous {
+			input = d.text
+		}
+		_, p.err = f.invoke(ctx, input)
 	}, func(killed bool) {
 		cancel()
 		f.running--
