@@ -93,11 +93,11 @@ func Start(binary string, environ []string, args ...string) (*Function, error) {
 	mux.HandleFunc(failure, func(w http.ResponseWriter, r *http.Request) { f.serveReply(w, r, true) })
 	mux.HandleFunc(initError, f.serveInitError)
 	f.server = &http.Server{Handler: mux}
-	go f.server.Serve(listener)
 
 	f.command.Env = append(append([]string(nil), environ...), "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())
 	f.command.Stdout, f.command.Stderr = f.log, f.log
 	f.started = time.Now()
+	go f.server.Serve(listener) // what it reads is written by now
 	if err := f.command.Start(); err != nil {
 		f.close()
 		return nil, err
