@@ -4,46 +4,47 @@ go 1.26.0
 
 // The functions. service/lambda is held: later ones initialise a table of schemas at
 // every cold start. Every client has a table of endpoints: internal/awscall does
-// without the others. kms and s3 are the sweep's alone.
+// without the others. Behind each module of these blocks stands where it is linked,
+// and why.
 require (
-	github.com/aws/aws-lambda-go v1.55.1
-	github.com/aws/aws-sdk-go-v2 v1.48.0
-	github.com/aws/aws-sdk-go-v2/service/kms v1.58.0
-	github.com/aws/aws-sdk-go-v2/service/lambda v1.107.0
-	github.com/aws/aws-sdk-go-v2/service/s3 v1.112.0
-	github.com/aws/smithy-go v1.28.9
-	github.com/go-json-experiment/json v1.27.2
+	github.com/aws/aws-lambda-go v1.55.1 // functions: the loop of Lambda's runtime
+	github.com/aws/aws-sdk-go-v2 v1.48.0 // functions, command line: signatures, retries and errors of AWS
+	github.com/aws/aws-sdk-go-v2/service/kms v1.58.0 // sweep: the key of what it remembers
+	github.com/aws/aws-sdk-go-v2/service/lambda v1.107.0 // functions, command line: policies are read and reverted
+	github.com/aws/aws-sdk-go-v2/service/s3 v1.112.0 // sweep: the object of what it remembers
+	github.com/aws/smithy-go v1.28.9 // functions, command line: what the SDK is built on; its errors are told apart
+	github.com/go-json-experiment/json v1.27.2 // functions, command line, CDK: JSON that refuses duplicate names and other cases
 )
 
 // The stack. The CDK's command line is pinned too: see the README.
 require (
-	github.com/aws/aws-cdk-go/awscdk/v2 v2.270.0
-	github.com/aws/constructs-go/constructs/v10 v10.6.0
-	github.com/aws/jsii-runtime-go v1.139.0
+	github.com/aws/aws-cdk-go/awscdk/v2 v2.270.0 // CDK: the stack
+	github.com/aws/constructs-go/constructs/v10 v10.6.0 // CDK: its tree
+	github.com/aws/jsii-runtime-go v1.139.0 // CDK: its bridge to Node
 )
 
-// Tests and tools; quamina matches EventBridge patterns. What is AWS's is as old as
-// service/lambda, or older, so as not to raise what that brings into the functions.
+// Tests and tools. What is AWS's is as old as service/lambda, or older, so as not to
+// raise what that brings into the functions.
 require (
-	github.com/aws/aws-sdk-go-v2/config v1.33.3
-	github.com/aws/aws-sdk-go-v2/service/cloudformation v1.80.0
-	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.86.0
-	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.45.0
-	github.com/aws/aws-sdk-go-v2/service/iam v1.62.0
-	github.com/aws/aws-sdk-go-v2/service/securityhub v1.71.2
-	github.com/aws/aws-sdk-go-v2/service/sns v1.46.0
-	github.com/aws/aws-sdk-go-v2/service/sqs v1.46.0
-	github.com/cdklabs/cdk-nag-go/cdknag/v2 v2.35.0
-	github.com/chromedp/cdproto v0.159.2
-	github.com/chromedp/chromedp v0.23.0
-	github.com/google/go-cmp v0.7.0
-	github.com/owenrumney/go-sarif/v3 v3.3.1
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
-	github.com/spf13/cobra v1.10.2
-	golang.org/x/term v0.47.0
-	pgregory.net/rapid v1.3.0
-	quamina.net/go/quamina v1.5.1
+	github.com/aws/aws-sdk-go-v2/config v1.33.3 // command line: a person's credentials, wherever they are
+	github.com/aws/aws-sdk-go-v2/service/cloudformation v1.80.0 // command line: finds what is deployed
+	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.86.0 // command line: the drill reads the log
+	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.45.0 // tests: the generated client, beside ours
+	github.com/aws/aws-sdk-go-v2/service/iam v1.62.0 // command line: the drill's role that permits nothing
+	github.com/aws/aws-sdk-go-v2/service/securityhub v1.71.2 // tests: the generated client, beside ours
+	github.com/aws/aws-sdk-go-v2/service/sns v1.46.0 // tests: the generated client, beside ours
+	github.com/aws/aws-sdk-go-v2/service/sqs v1.46.0 // tests: reads back from moto what a topic delivered
+	github.com/cdklabs/cdk-nag-go/cdknag/v2 v2.35.0 // tests: AWS's own rules for a stack
+	github.com/chromedp/cdproto v0.159.2 // tests: the protocol that chromedp speaks
+	github.com/chromedp/chromedp v0.23.0 // tests: the page of a scan in a real browser
+	github.com/google/go-cmp v0.7.0 // tests: differences that can be read
+	github.com/owenrumney/go-sarif/v3 v3.3.1 // command line: a scan as SARIF
+	github.com/rogpeppe/go-internal v1.16.0 // tests: scripts that run the command line
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // tests: findings against their schema
+	github.com/spf13/cobra v1.10.2 // command line: commands, flags, help, completion
+	golang.org/x/term v0.47.0 // command line: whether there is somebody to ask, and how wide
+	pgregory.net/rapid v1.3.0 // tests: properties
+	quamina.net/go/quamina v1.5.1 // command line: patterns of EventBridge, by an author of the original
 )
 
 require (

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -69,9 +70,10 @@ func Environ(name, region, root string) []string {
 	}
 }
 
-// Start runs the binary with that environment and nothing else in it but the
-// address of the Runtime API. The caller must call Stop.
-func Start(binary string, environ []string) (*Function, error) {
+// Start runs the binary, with arguments if it is an interpreter, with that
+// environment and nothing else in it but the address of the Runtime API. The
+// caller must call Stop.
+func Start(binary string, environ []string, args ...string) (*Function, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -82,7 +84,7 @@ func Start(binary string, environ []string) (*Function, error) {
 		return nil, err
 	}
 	f := &Function{
-		log: log, command: exec.Command(binary), events: make(chan event),
+		log: log, command: exec.Command(binary, args...), events: make(chan event),
 		first: make(chan struct{}), exited: make(chan struct{}), replies: map[string]chan Reply{},
 	}
 	mux := http.NewServeMux()
@@ -91,11 +93,11 @@ func Start(binary string, environ []string) (*Function, error) {
 	mux.HandleFunc(failure, func(w http.ResponseWriter, r *http.Request) { f.serveReply(w, r, true) })
 	mux.HandleFunc(initError, f.serveInitError)
 	f.server = &http.Server{Handler: mux}
-	go f.server.Serve(listener)
 
 	f.command.Env = append(append([]string(nil), environ...), "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())
 	f.command.Stdout, f.command.Stderr = f.log, f.log
 	f.started = time.Now()
+	go f.server.Serve(listener) // what it reads is written by now
 	if err := f.command.Start(); err != nil {
 		f.close()
 		return nil, err
@@ -171,6 +173,13 @@ func (f *Function) PeakMemory() (int64, error) {
 		}
 	}
 	return 0, errors.New("no VmHWM in /proc")
+}
+
+// Crash ends the process as a panic would that nobody recovers: the Go runtime
+// prints the stack of every goroutine. It returns when all of it is in the log.
+func (f *Function) Crash() {
+	f.command.Process.Signal(syscall.SIGQUIT)
+	<-f.exited
 }
 
 // Stop ends the process.
