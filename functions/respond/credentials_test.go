@@ -77,6 +77,13 @@ func refuse(status int, code, message string) http.HandlerFunc {
 
 func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
+// refuseSignature answers as AWS does where a signature is wrong: it repeats the
+// request that it has seen, with the session token.
+func refuseSignature(w http.ResponseWriter, r *http.Request) {
+	refuse(403, "InvalidSignatureException", "The request signature we calculated does not match the signature you provided.\n\nThe Canonical String for this request should have been\n'"+
+		r.Method+"\n/\n\nx-amz-security-token:"+r.Header.Get("X-Amz-Security-Token")+"\n\nhost;x-amz-security-token\n0'\n\nThe String-to-Sign should have been\n'AWS4-HMAC-SHA256\n"+r.Header.Get("Authorization")+"'\n")(w, r)
+}
+
 // nowhere is a port at which nobody listens.
 const nowhere = "http://127.0.0.1:1"
 
@@ -85,6 +92,8 @@ const nowhere = "http://127.0.0.1:1"
 // purpose.
 func TestNobodyIsToldASecret(t *testing.T) {
 	binary := build(t)
+	wrong := httptest.NewServer(http.HandlerFunc(refuseSignature))
+	t.Cleanup(wrong.Close)
 	lambdaFails := func(kind lambdatest.Kind) []lambdatest.Fault {
 		return []lambdatest.Fault{{Kind: kind, Times: 100}}
 	}
@@ -103,8 +112,10 @@ func TestNobodyIsToldASecret(t *testing.T) {
 		{name: "Lambda fails", faults: lambdaFails(lambdatest.ServerError), want: []string{"ServiceException"}},
 		{name: "Lambda answers with a page of HTML", faults: lambdaFails(lambdatest.Garble), want: []string{"StatusCode: 502"}},
 		{name: "Lambda hangs up", faults: lambdaFails(lambdatest.Drop), want: []string{"EOF"}},
+		{name: "Lambda refuses the signature", settings: []string{"AWS_ENDPOINT_URL_LAMBDA=" + wrong.URL}, want: []string{"InvalidSignatureException"}},
 		{name: "nobody listens for Lambda", settings: []string{"AWS_ENDPOINT_URL_LAMBDA=" + nowhere}, want: []string{"connection refused"}},
 		{name: "the sinks deny", sinks: refuse(403, "AccessDeniedException", "not authorized"), want: []string{"reporting finding", "AccessDeniedException"}},
+		{name: "the sinks refuse the signature", sinks: refuseSignature, want: []string{"reporting finding", "InvalidSignatureException"}},
 		{name: "the sinks fail", sinks: refuse(500, "InternalFailure", "try again"), want: []string{"reporting finding", "InternalFailure"}},
 		{name: "the sinks hang up", sinks: hangUp, want: []string{"reporting finding", "EOF"}},
 		{name: "nobody listens for the sinks", settings: []string{"AWS_ENDPOINT_URL_SNS=" + nowhere, "AWS_ENDPOINT_URL_SECURITYHUB=" + nowhere, "AWS_ENDPOINT_URL_EVENTBRIDGE=" + nowhere},

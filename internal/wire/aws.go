@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // attemptTime bounds each attempt of a call: a connection that hangs is given up
@@ -46,6 +47,7 @@ func AWS(environ []string) (aws.Config, error) {
 			SessionToken: env["AWS_SESSION_TOKEN"], Source: "Environment",
 		},
 		HTTPClient: awshttp.NewBuildableClient().WithTimeout(attemptTime),
+		APIOptions: []func(*middleware.Stack) error{discreet},
 	}
 	if cfg.Region == "" {
 		problems.add("AWS_REGION is not set: want a region like eu-central-1")
