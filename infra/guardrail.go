@@ -200,6 +200,16 @@ func (g *Guardrail) role(id, part string) awsiam.Role {
 		Actions:   jsii.Strings(writes...),
 		Resources: g.functions(*g.name("*")),
 	}))
+	// Whoever may pass the role to a function of theirs is not the guardrail. Of what
+	// Lambda does with the role, only the calls that the code makes say whose they are:
+	// https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("TheFunctionAlone"),
+		Effect:     awsiam.Effect_DENY,
+		Actions:    jsii.Strings("lambda:*", "kms:*", "s3:*", "sns:*", "securityhub:*", "events:*"),
+		Resources:  jsii.Strings("*"),
+		Conditions: &map[string]any{"ArnNotEquals": map[string]any{"lambda:SourceFunctionArn": g.functions(*g.name(part))}},
+	}))
 	g.grantSinks(role)
 	g.Log.GrantWrite(role)
 	return role
