@@ -249,8 +249,12 @@ func TestWhatIsWrongIsNoticed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(seed, nil)
-			w.function.invoke = func(ctx context.Context, event []byte) ([]byte, error) {
-				c, ok, err := cloudtrail.Candidate(event)
+			w.function.invoke = func(ctx context.Context, messages []byte) ([]byte, error) {
+				var envelope struct{ Records []struct{ Body string } }
+				if err := json.Unmarshal(messages, &envelope); err != nil {
+					return nil, err
+				}
+				c, ok, err := cloudtrail.Candidate([]byte(envelope.Records[0].Body))
 				if err != nil || !ok || c.Actor.SessionIssuer == ownRole {
 					return nil, err
 				}
