@@ -54,6 +54,9 @@ func (s *search) candidates(u *use) (out []value, complete bool) {
 // function and of the calling service filled in.
 func (s *search) domainOf(u *use) domain {
 	d := u.row.domains[s.kind]
+	if s.anybody && (d.source == theirs || d.source == address) {
+		d.source = free
+	}
 	if s.service != "" && s.service != "*" && (u.row.name == "aws:principalservicename" || u.row.name == "aws:principalservicenameslist") {
 		return oneOf(s.service)
 	}

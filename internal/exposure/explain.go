@@ -50,7 +50,9 @@ func (t *trial) blockedBy(kind Kind, u *use, denies []denial) {
 		}
 		if len(denies) == 0 {
 			for i := range t.tests {
-				t.because(t.tests[i].reason(NeverHolds, "its policy variable has another value in every request of a stranger"))
+				if c := &t.tests[i]; c.variables {
+					t.because(c.reason(Limits, "its policy variable has another value in every request of a stranger"))
+				}
 			}
 		}
 		return

@@ -17,16 +17,6 @@ const (
 // outsider looks for somebody named who is neither the owner nor trusted (R17):
 // among the principals or, where a condition decides who gets in, in that.
 func (t *trial) outsider() (Reason, bool) {
-	for i := range t.reasons {
-		if t.reasons[i].Code == NeverHolds {
-			return Reason{}, false
-		}
-	}
-	for i := range t.tests {
-		if t.tests[i].never() != "" {
-			return Reason{}, false
-		}
-	}
 	p := &t.from.Principal
 	var who Reason
 	found := false
@@ -71,6 +61,32 @@ func (t *trial) outsider() (Reason, bool) {
 		}
 	}
 	return who, found
+}
+
+// neverHolds reports whether nobody at all can meet the tests on some key (R12).
+// Those with a policy variable are taken to be met.
+func (t *trial) neverHolds() bool {
+	s := search{on: t.on, now: t.now, allow: t.tests, left: &t.left, anybody: true}
+	s.collect()
+	found := false
+	for _, u := range s.uses {
+		met := slices.ContainsFunc(tellingOrder[:], func(k Kind) bool {
+			s.kind = k
+			complete := s.choose(u)
+			return len(u.choices) > 0 || !complete
+		})
+		for _, c := range u.tests {
+			why := c.never()
+			if why == "" && !met {
+				why = "no request has such a value"
+			}
+			if why != "" {
+				t.because(c.reason(NeverHolds, why))
+				found = true
+			}
+		}
+	}
+	return found
 }
 
 // names reports whether the values of a test can name a caller.

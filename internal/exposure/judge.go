@@ -164,7 +164,7 @@ func (t *trial) verdict() Verdict {
 	case kinds != [4]bool{} && !reached:
 		t.because(Reason{Code: OutOfReach, statement: t.statement, element: actionElement(t.from)})
 	default:
-		if who, ok := t.outsider(); ok {
+		if who, ok := t.outsider(); ok && !t.neverHolds() {
 			v.Level = External
 			t.because(who)
 		}

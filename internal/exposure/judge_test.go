@@ -195,6 +195,60 @@ func TestTrust(t *testing.T) {
 	}
 }
 
+// What no request at all can meet restricts, whoever is named beside it (R12), and
+// wherever it stands.
+func TestWhatNeverHoldsRestricts(t *testing.T) {
+	const (
+		org     = `"ForAnyValue:StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`
+		account = `"Principal":{"AWS":"444455556666"}`
+	)
+	for _, c := range []struct {
+		name, condition string
+		want            exposure.Level
+	}{
+		{"a moment that every request has is missing", `"Null":{"aws:CurrentTime":"true"}`, exposure.Restricted},
+		{"a moment that every request has is there", `"Null":{"aws:CurrentTime":"false"}`, exposure.External},
+		{"a date that has passed", `"DateLessThan":{"aws:CurrentTime":"2026-01-01T00:00:00Z"}`, exposure.Restricted},
+		{"a date that has not", `"DateLessThan":{"aws:CurrentTime":"2027-01-01T00:00:00Z"}`, exposure.External},
+		{"seconds that have passed", `"NumericLessThan":{"aws:EpochTime":"1700000000"}`, exposure.Restricted},
+		{"seconds that have not", `"NumericLessThan":{"aws:EpochTime":"1900000000"}`, exposure.External},
+		{"another region", `"StringEquals":{"aws:RequestedRegion":"eu-central-1"}`, exposure.Restricted},
+		{"this region", `"StringEquals":{"aws:RequestedRegion":"us-east-1"}`, exposure.External},
+		{"the function of another account", `"StringNotEquals":{"aws:ResourceAccount":"111122223333"}`, exposure.Restricted},
+		{"a function of two organizations", `"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"},"StringLike":{"aws:ResourceOrgID":"o-f6*"}`, exposure.Restricted},
+		{"no encryption", `"Bool":{"aws:SecureTransport":"false"}`, exposure.Restricted},
+		{"encryption", `"Bool":{"aws:SecureTransport":"true"}`, exposure.External},
+		{"an authentication that there is not", `"StringEquals":{"lambda:FunctionUrlAuthType":"MTLS"}`, exposure.Restricted},
+		{"an authentication that there is", `"StringEquals":{"lambda:FunctionUrlAuthType":"AWS_IAM"}`, exposure.External},
+		{"a bucket's prefix", `"StringEquals":{"s3:prefix":"x"}`, exposure.Restricted},
+		{"anything but a bucket's prefix", `"StringNotEquals":{"s3:prefix":"x"}`, exposure.External},
+		{"a tag that is two things", `"StringEquals":{"aws:PrincipalTag/team":"blue"},"StringLike":{"aws:PrincipalTag/team":"r*"}`, exposure.Restricted},
+		{"two tags", `"StringEquals":{"aws:PrincipalTag/team":"blue"},"StringLike":{"aws:PrincipalTag/role":"r*"}`, exposure.External},
+		{"no tag, and its value", `"StringEquals":{"aws:PrincipalTag/team":"blue"},"Null":{"aws:PrincipalTag/team":"true"}`, exposure.Restricted},
+		{"in two organizations", `"StringLike":{"aws:PrincipalOrgID":"o-f6g7h8i9j0*"},"StringNotLike":{"aws:PrincipalOrgID":"o-f6*"}`, exposure.Restricted},
+		{"in an organization, and in none", `"StringLike":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"Null":{"aws:PrincipalOrgID":"true"}`, exposure.Restricted},
+		{"an office, and not an office", `"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},"NotIpAddress":{"aws:SourceIp":"10.0.0.0/8"}`, exposure.Restricted},
+		{"an office", `"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},"NotIpAddress":{"aws:SourceIp":"10.0.0.0/9"}`, exposure.External},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, statement := range []string{
+				open(c.condition, account),
+				open(org+","+c.condition, `"Principal":{"AWS":"*"}`),
+				open(c.condition+","+org, `"Principal":{"AWS":"*"}`),
+			} {
+				v := exposure.Judge(parse(t, document(statement)), target, exposure.Trust{}, now)[0]
+				if v.Level != c.want {
+					t.Errorf("%v, want %v\n%s", v.Level, c.want, statement)
+				}
+				said := slices.ContainsFunc(v.Reasons, func(r exposure.Reason) bool { return r.Code == exposure.NeverHolds })
+				if said != (c.want == exposure.Restricted) {
+					t.Errorf("said to hold never: %t\n%s\n%s", said, statement, asJSON(t, v.Reasons))
+				}
+			}
+		})
+	}
+}
+
 // The verdict is of the moment that is passed in.
 func TestTheMomentDecides(t *testing.T) {
 	d := parse(t, document(open(`"DateGreaterThan":{"aws:CurrentTime":"2026-06-01T00:00:00Z"},"DateLessThanEquals":{"aws:CurrentTime":"2026-07-01T00:00:00Z"}`)))

@@ -17,6 +17,7 @@ type search struct {
 	allow   []test
 	denies  []denial
 	left    *work
+	anybody bool // not only strangers: a key can have the values of those whom the policy names
 
 	uses  []*use
 	tied  []*test // those with a policy variable
