@@ -96,7 +96,7 @@ func (s *search) ownersOrg(u *use) (out []value) {
 // generate makes texts for a key that the stranger chooses or, with theirs, that
 // is fixed by who they are: then none that names somebody else.
 func (s *search) generate(u *use, theirs bool) (texts []string, complete bool) {
-	g := generator{row: u.row, theirs: theirs, complete: true, left: s.left}
+	g := generator{row: u.row, theirs: theirs, accounts: s.accounts, complete: true, left: s.left}
 	var types [presence + 1]bool
 	for _, t := range u.tests {
 		if t.operator == nil {
@@ -156,6 +156,7 @@ func mixed(types [presence + 1]bool) bool {
 type generator struct {
 	row      *keyRow
 	theirs   bool
+	accounts []string // that are no stranger's, in order
 	texts    []string
 	complete bool
 	left     *work
@@ -276,14 +277,19 @@ func (g *generator) named(text string) bool {
 			return true
 		}
 	}
-	if g.theirs && g.row.identity == arnOfAccount {
-		// A star before the account lets the pattern's own account slip into the
-		// resource, but not out of the account field.
-		if account := accountOfARN(text); len(account) == 12 {
-			return slices.ContainsFunc(g.open, func(c constraint) bool { return strings.Contains(c.pattern, account) })
-		}
+	if !g.theirs || g.row.identity != accountID && g.row.identity != arnOfAccount {
+		return false
 	}
-	return false
+	account := accountOf(text)
+	if len(account) != 12 {
+		return false
+	}
+	if _, other := slices.BinarySearch(g.accounts, account); other {
+		return true
+	}
+	// A star before the account lets the pattern's own account slip into the
+	// resource, but not out of the account field.
+	return g.row.identity == arnOfAccount && slices.ContainsFunc(g.open, func(c constraint) bool { return strings.Contains(c.pattern, account) })
 }
 
 // fresh returns a value that nothing names: each literal and each fixed pattern
@@ -351,6 +357,17 @@ func (g *generator) meet(cs []constraint) {
 		cs = append(cs, constraint{pattern: escape.Replace(literal)})
 		if len(cs) > 64 {
 			break
+		}
+	}
+	for _, account := range g.accounts {
+		if len(cs) > 64 {
+			break
+		}
+		switch g.row.identity {
+		case accountID:
+			cs = append(cs, constraint{pattern: account})
+		case arnOfAccount:
+			cs = append(cs, constraint{pattern: "*:*:*:*:" + account + ":*", arn: true})
 		}
 	}
 	switch v, found := solve(cs, alphabet, g.left); {

@@ -120,13 +120,10 @@ func (j *judge) standingOf(name string, id identity) standing {
 	case accountID:
 		return j.accountStanding(literalPrefix(name))
 	case arnOfAccount:
-		if isDigits(name) {
-			return j.accountStanding(name)
-		}
 		if len(name) == 64 { // a canonical user: whose account that is cannot be told
 			return foreigner
 		}
-		return j.accountStanding(accountOfARN(name))
+		return j.accountStanding(accountOf(name))
 	}
 	return nobodys // the id of a deleted principal, an identity provider, a bucket
 }
@@ -139,6 +136,14 @@ func (j *judge) accountStanding(account string) standing {
 		return trusted
 	}
 	return foreigner
+}
+
+// accountOf is the account of an ARN, or the one that stands alone.
+func accountOf(name string) string {
+	if isDigits(name) {
+		return name
+	}
+	return accountOfARN(name)
 }
 
 // accountOfARN is the fifth of six fields.

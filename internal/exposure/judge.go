@@ -23,6 +23,13 @@ func Judge(d iampolicy.Document, on Target, trust Trust, now time.Time) []Verdic
 
 func (j *judge) statements() []Verdict {
 	d := &j.doc
+	j.accounts = append(j.accounts[:0], j.on.Account)
+	for i := range d.Statements {
+		for _, name := range d.Statements[i].Principal.AWS {
+			j.accounts = append(j.accounts, accountOf(name))
+		}
+	}
+	slices.Sort(j.accounts)
 	for i := range d.Statements {
 		if s := &d.Statements[i]; s.Effect == iampolicy.Deny || s.Problem != "" && s.Effect == "" {
 			j.denies = append(j.denies, deny{statement: i, from: s, actions: granted(s.Action), tests: j.tests(nil, i)})
@@ -40,12 +47,13 @@ func (j *judge) statements() []Verdict {
 var judges = sync.Pool{New: func() any { return new(judge) }}
 
 type judge struct {
-	doc    iampolicy.Document
-	on     Target
-	trust  Trust
-	now    time.Time
-	left   work
-	denies []deny
+	doc      iampolicy.Document
+	on       Target
+	trust    Trust
+	now      time.Time
+	left     work
+	denies   []deny
+	accounts []string // that are no stranger's, in order: the owner's, and those of principals
 
 	versions []resource // of the target, as far as the document tells them apart
 	listed   bool       // versions is filled in
@@ -238,7 +246,7 @@ func (t *trial) search(kind Kind, service string, on resource, group actionSet, 
 		in, context, decided = t.plain(kind)
 	}
 	if !decided {
-		s := search{kind: kind, service: service, on: t.on, now: t.now, allow: t.tests, denies: denies, left: &t.left}
+		s := search{kind: kind, service: service, on: t.on, now: t.now, accounts: t.accounts, allow: t.tests, denies: denies, left: &t.left}
 		blocked := s.run()
 		switch in = s.found.in; {
 		case in != no:

@@ -67,6 +67,10 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"a Deny for invoking", document(open("", `"Action":"lambda:*"`), open("", `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "url code read control"},
 		{"a Deny for services", document(open(""), open(`"Bool":{"aws:PrincipalIsAWSService":"true"}`, `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "invoke"},
 		{"a Deny for all but one service", document(open(""), open("", `"Effect":"Deny"`, `"NotPrincipal":{"Service":"s3.amazonaws.com"}`)), "any-service", "invoke"},
+		{"a pattern that only the owner's account has", document(open(`"StringLike":{"aws:PrincipalAccount":"11112222333?"},"StringLikeIfExists":{"aws:PrincipalAccount":"*33"}`)), "", ""},
+		{"a pattern that only a named account has", document(open(`"StringLike":{"aws:PrincipalAccount":"44445555666?"},"StringLikeIfExists":{"aws:PrincipalAccount":"*66"}`), open("", `"Principal":{"AWS":"arn:aws:iam::444455556666:root"}`)), "", ""},
+		{"a pattern that a named account has, and others", document(open(`"StringLike":{"aws:PrincipalAccount":["44445555666?","*6"]}`), open("", `"Principal":{"AWS":"arn:aws:iam::444455556666:root"}`)), "any-principal any-principal-url", "invoke"},
+		{"an ARN that only a named account has", document(open(`"StringLike":{"aws:PrincipalArn":"arn:aws:iam::44445555666?:role/x"},"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*66:*"}`), open("", `"Principal":{"AWS":"444455556666"}`)), "", ""},
 		{"a Deny for those without an organization", document(open(""), open(`"Null":{"aws:PrincipalOrgID":"true"}`, `"Effect":"Deny"`)), "any-principal any-principal-url", "invoke"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -86,7 +90,7 @@ func TestWhoIsLetIn(t *testing.T) {
 			if got := strings.Join(access, " "); got != c.access {
 				t.Errorf("access %s, want %s", got, c.access)
 			}
-			urlOnly := !strings.Contains(c.kinds+" ", "any-principal ") && !strings.Contains(c.kinds, "service")
+			urlOnly := c.kinds != "" && !strings.Contains(c.kinds+" ", "any-principal ") && !strings.Contains(c.kinds, "service")
 			if v.FunctionURLOnly() != urlOnly {
 				t.Errorf("a matter of the function URL only: %v", v.FunctionURLOnly())
 			}
