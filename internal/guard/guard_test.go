@@ -52,13 +52,17 @@ func TestAFailingSinkDoesNotSilenceTheOther(t *testing.T) {
 }
 
 // patient is a sink that answers when its time is up.
-type patient struct{ deadline chan time.Time }
+type patient struct {
+	deadline chan time.Time
+	ended    chan error // already when it was asked
+}
 
 func (p patient) Name() string { return "patient" }
 
 func (p patient) Report(ctx context.Context, _ guard.Finding) error {
 	at, _ := ctx.Deadline()
 	p.deadline <- at
+	p.ended <- ctx.Err()
 	return ctx.Err()
 }
 
@@ -66,7 +70,7 @@ func TestFindingsAreReportedWhenTheTimeIsUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	w := newWorld(enforce, public("a"))
-	sink := patient{make(chan time.Time, 1)}
+	sink := patient{make(chan time.Time, 1), make(chan error, 1)}
 	g := guard.New(w, nil, []guard.Sink{sink, w.sinks[0]}, w.evidence, w.clock, enforce)
 	fs, err := g.Respond(ctx, candidate(public("a")))
 	if !errors.Is(err, context.Canceled) {
@@ -77,6 +81,9 @@ func TestFindingsAreReportedWhenTheTimeIsUp(t *testing.T) {
 	}
 	if (<-sink.deadline).IsZero() {
 		t.Error("a sink got a context without a deadline")
+	}
+	if err := <-sink.ended; err != nil {
+		t.Errorf("a sink got a context that had ended: %v", err)
 	}
 }
 

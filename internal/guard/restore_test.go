@@ -85,7 +85,7 @@ func TestRestoreCommand(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			before := "{\"Version\":\"2012-10-17\",\n\t\"Statement\":[" + tt.statement + "]}"
+			before := "\n{\"Version\":\"2012-10-17\",\n\t\"Statement\":[" + tt.statement + "]}"
 			got := guard.RestoreCommand(tt.resource, d.Statements[0], before)
 			if tt.want != "" && got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
