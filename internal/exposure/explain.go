@@ -85,6 +85,8 @@ func (t *test) never() string {
 	return ""
 }
 
+const hasAnother = "the function, or the time, has another value"
+
 // keepsOut says how the test does that.
 func (t *test) keepsOut(kind Kind) Reason {
 	if why := t.never(); why != "" {
@@ -93,7 +95,7 @@ func (t *test) keepsOut(kind Kind) Reason {
 	d := &t.key.domains[kind]
 	switch {
 	case d.source == given || d.source == owners:
-		return t.reason(NeverHolds, "the function, or the time, has another value")
+		return t.reason(NeverHolds, hasAnother)
 	case d.source == none:
 		return t.reason(Limits, lacksKey[kind])
 	case d.source == theirs:

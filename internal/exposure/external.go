@@ -79,6 +79,9 @@ func (t *trial) neverHolds() bool {
 			why := c.never()
 			if why == "" && !met {
 				why = "no request has such a value"
+				if source := c.key.domains[AnyPrincipal].source; source == given || source == owners {
+					why = hasAnother
+				}
 			}
 			if why != "" {
 				t.because(c.reason(NeverHolds, why))

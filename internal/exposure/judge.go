@@ -75,7 +75,7 @@ func (j *judge) tests(to []test, statement int) []test {
 	for i := range conditions {
 		t := newTest(&conditions[i], statement)
 		if j.doc.Variables() {
-			t.values, t.variables = expand(conditions[i].Values, &j.on)
+			t.values, t.variables = expand(conditions[i].Values, &j.on, conditions[i].Key)
 		}
 		to = append(to, t)
 	}

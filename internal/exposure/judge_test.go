@@ -71,6 +71,8 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"a pattern that only a named account has", document(open(`"StringLike":{"aws:PrincipalAccount":"44445555666?"},"StringLikeIfExists":{"aws:PrincipalAccount":"*66"}`), open("", `"Principal":{"AWS":"arn:aws:iam::444455556666:root"}`)), "", ""},
 		{"a pattern that a named account has, and others", document(open(`"StringLike":{"aws:PrincipalAccount":["44445555666?","*6"]}`), open("", `"Principal":{"AWS":"arn:aws:iam::444455556666:root"}`)), "any-principal any-principal-url", "invoke"},
 		{"an ARN that only a named account has", document(open(`"StringLike":{"aws:PrincipalArn":"arn:aws:iam::44445555666?:role/x"},"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*66:*"}`), open("", `"Principal":{"AWS":"444455556666"}`)), "", ""},
+		{"a Deny for the organization of the function, which is the one of the function", document(open(`"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`), open(`"StringEquals":{"aws:ResourceOrgID":["o-*","${aws:ResourceOrgID}"]}`, `"Effect":"Deny"`)), "", ""},
+		{"a Deny for another organization of the function", document(open(`"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`), open(`"StringEquals":{"aws:ResourceOrgID":["o-*","x${aws:ResourceOrgID}"]}`, `"Effect":"Deny"`)), everyone, "invoke"},
 		{"a Deny for those without an organization", document(open(""), open(`"Null":{"aws:PrincipalOrgID":"true"}`, `"Effect":"Deny"`)), "any-principal any-principal-url", "invoke"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -9,8 +9,10 @@ import (
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 
 // expand fills in what is known without a request: the escapes, and the keys that
-// are of the function. Variables reports that some value still has a variable.
-func expand(values []string, on *Target) (out []string, variables bool) {
+// are of the function, but for the key that the values are compared with: that one
+// is equal to itself, whatever it holds. Variables reports that some value still has
+// a variable.
+func expand(values []string, on *Target, with string) (out []string, variables bool) {
 	some := false
 	for _, v := range values {
 		some = some || strings.IndexByte(v, '$') >= 0
@@ -25,6 +27,9 @@ func expand(values []string, on *Target) (out []string, variables bool) {
 	out = make([]string, len(values))
 	for i, v := range values {
 		out[i] = walk(v, func(name string) (string, bool) {
+			if strings.EqualFold(name, with) {
+				return "", false
+			}
 			switch strings.ToLower(name) {
 			case "*":
 				return string(literalStar), true
