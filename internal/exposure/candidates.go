@@ -266,7 +266,8 @@ func (g *generator) between() {
 	}
 }
 
-// named reports whether a text is what a test names: for theirs, somebody else's.
+// named reports whether a text is no stranger's: it is what a test names or, for
+// theirs, somebody else's.
 func (g *generator) named(text string) bool {
 	if g.literals[text] {
 		return true
@@ -277,19 +278,26 @@ func (g *generator) named(text string) bool {
 			return true
 		}
 	}
-	if !g.theirs || g.row.identity != accountID && g.row.identity != arnOfAccount {
-		return false
+	if !g.theirs || g.row.identity != arnOfAccount {
+		return g.taken(text)
 	}
-	account := accountOf(text)
+	account := accountOfARN(text)
 	if len(account) != 12 {
-		return false
-	}
-	if _, other := slices.BinarySearch(g.accounts, account); other {
-		return true
+		return account != "" // a bucket's ARN has none
 	}
 	// A star before the account lets the pattern's own account slip into the
 	// resource, but not out of the account field.
-	return g.row.identity == arnOfAccount && slices.ContainsFunc(g.open, func(c constraint) bool { return strings.Contains(c.pattern, account) })
+	return g.taken(text) || slices.ContainsFunc(g.open, func(c constraint) bool { return strings.Contains(c.pattern, account) })
+}
+
+// taken reports whether the account in a value of theirs is one that the policy
+// names, or the owner's.
+func (g *generator) taken(text string) bool {
+	if !g.theirs || g.row.identity != accountID && g.row.identity != arnOfAccount {
+		return false
+	}
+	_, taken := slices.BinarySearch(g.accounts, accountOf(text))
+	return taken
 }
 
 // fresh returns a value that nothing names: each literal and each fixed pattern
@@ -359,23 +367,29 @@ func (g *generator) meet(cs []constraint) {
 			break
 		}
 	}
-	for _, account := range g.accounts {
-		if len(cs) > 64 {
-			break
-		}
-		switch g.row.identity {
-		case accountID:
-			cs = append(cs, constraint{pattern: account})
-		case arnOfAccount:
-			cs = append(cs, constraint{pattern: "*:*:*:*:" + account + ":*", arn: true})
-		}
+	v, found := solve(cs, alphabet, g.left)
+	if found == yes && g.taken(v) {
+		v, found = solve(append(cs, g.notTaken()...), alphabet, g.left)
 	}
-	switch v, found := solve(cs, alphabet, g.left); {
+	switch {
 	case found == yes && !g.named(v):
 		g.add(v)
 	case found != no:
 		g.complete = false
 	}
+}
+
+// notTaken are constraints that keep the accounts out that are taken, the first of
+// them where they are many.
+func (g *generator) notTaken() (cs []constraint) {
+	for _, account := range g.accounts[:min(len(g.accounts), 64)] {
+		if g.row.identity == accountID {
+			cs = append(cs, constraint{pattern: account})
+		} else {
+			cs = append(cs, constraint{pattern: "*:*:*:*:" + account + ":*", arn: true})
+		}
+	}
+	return cs
 }
 
 var escape = strings.NewReplacer("*", string(literalStar), "?", string(literalMark))
@@ -402,7 +416,7 @@ func (row *keyRow) instances(p string) (out []string) {
 			}
 			out = append(out, filled(strings.Join(f, ":"), "stranger"))
 		}
-		for _, head := range []string{own[3] + ":" + strangersAccount + ":stranger", strangersAccount, strings.Join(own[:5], ":"), row.mine} {
+		for _, head := range []string{own[3] + ":" + strangersAccount + ":stranger", strangersAccount, strangersAccount + ":stranger", strings.Join(own[:5], ":"), row.mine} {
 			out = append(out, filled(p, head, "stranger"))
 		}
 	}

@@ -30,6 +30,7 @@ func (j *judge) statements() []Verdict {
 		}
 	}
 	slices.Sort(j.accounts)
+	j.accounts = slices.DeleteFunc(slices.Compact(j.accounts), func(a string) bool { return len(a) != 12 || !isDigits(a) })
 	for i := range d.Statements {
 		if s := &d.Statements[i]; s.Effect == iampolicy.Deny || s.Problem != "" && s.Effect == "" {
 			j.denies = append(j.denies, deny{statement: i, from: s, actions: granted(s.Action), tests: j.tests(nil, i)})

@@ -91,7 +91,7 @@ func TestTheToolThatMadeTheCall(t *testing.T) {
 // TestNextSteps reads the steps of the examples as a person would.
 func TestNextSteps(t *testing.T) {
 	want := map[string][]string{ // the beginning of each, in order
-		"reverted":                {"Ask whoever made the call", "If they did not: revoke the sessions", "The call says that Terraform made it", "Look for what else", "Find out whether it was used", "If it was meant to be open"},
+		"reverted":                {"Ask whoever made the call", "If they did not: revoke the sessions", "The call says that Terraform made it", "Look for what else", "Find out whether it was used while it was open: metrics Invocations and UrlRequestCount of `orders:live` in CloudWatch from 2026-11-23T11:59:19Z to 2026-11-23T12:00:00Z,", "If it was meant to be open"},
 		"audited":                 {"It is open.", "Ask whoever", "If they did not", "The call says", "Look for", "Find out"},
 		"audited-sweep":           {"It is open.", "Find out who opened it", "Look for", "Find out whether"},
 		"exempt":                  {"Nothing to do: an exemption covers it until 2026-12-23T12:00:00Z."},

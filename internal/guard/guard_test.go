@@ -23,17 +23,20 @@ func candidate(statement string) guard.Candidate {
 }
 
 func TestNothingIsRemovedWithoutEvidence(t *testing.T) {
-	w := newWorld(enforce, public("a"), restricted("x"))
+	w := newWorld(enforce, public("a"), unclear("q"), restricted("x"))
 	w.evidence.Err = errors.New("disk full")
 	fs, err := w.guard().Respond(t.Context(), candidate(public("a")))
 	w.check(t, fs, err)
 	if !errors.Is(err, w.evidence.Err) {
 		t.Errorf("error %v", err)
 	}
-	if got := summary(fs); got != "a=failed" {
-		t.Errorf("findings %q", got)
+	if got := summary(fs); got != "a=failed q=needs-review" {
+		t.Fatalf("findings %q", got)
 	}
-	if got := w.sids(); got != "a x" {
+	if failed, other := fs[0].Error, fs[1].Error; !strings.Contains(failed, "disk full") || other != "" {
+		t.Errorf("what failed says %q, what was not to be removed %q", failed, other)
+	}
+	if got := w.sids(); got != "a q x" {
 		t.Errorf("the policy has %q", got)
 	}
 }

@@ -283,6 +283,8 @@ func TestRespond(t *testing.T) {
 			policy: []string{public("a")}, event: public("a"), findings: "a=reverted", calls: 3},
 		{name: "two statements of one content are one finding and one write", settings: enforce,
 			policy: []string{public("a"), restricted("x"), public("a")}, event: public("a"), findings: "a=reverted", left: "x", calls: 3},
+		{name: "what stands behind the second of one content goes too", settings: enforce,
+			policy: []string{public("a"), public("a"), public("b")}, event: public("a"), findings: "a=reverted b=reverted", calls: 3},
 		{name: "two contents under one Sid are two statements", settings: enforce,
 			policy: []string{public("a"), restricted("a")}, event: public("a"), findings: "a=reverted", left: "a", calls: 3},
 		{name: "the order of members makes no other statement", settings: enforce, policy: []string{public("a")},
