@@ -103,6 +103,88 @@ func TestWhoIsLetIn(t *testing.T) {
 	}
 }
 
+// The search finds the one way in that there is, and sees that there is none (R15).
+func TestTheOneWayIn(t *testing.T) {
+	for _, c := range []struct {
+		name, condition string
+		want            exposure.Level
+	}{
+		{"an empty header", `"StringEquals":{"aws:UserAgent":""}`, exposure.Public},
+		{"a number below the least", `"NumericLessThan":{"aws:MultiFactorAuthAge":"0.5"}`, exposure.Public},
+		{"a number above the greatest", `"NumericGreaterThan":{"aws:MultiFactorAuthAge":"3600"}`, exposure.Public},
+		{"a number between two", `"NumericGreaterThan":{"aws:MultiFactorAuthAge":"10"},"NumericLessThan":{"aws:MultiFactorAuthAge":"10.5"}`, exposure.Public},
+		{"a moment before the first", `"DateLessThan":{"aws:TokenIssueTime":"1999-01-01T00:00:00Z"}`, exposure.Public},
+		{"a moment after the last", `"DateGreaterThan":{"aws:TokenIssueTime":"2099-01-01T00:00:00Z"}`, exposure.Public},
+		{"a moment between two", `"DateGreaterThan":{"aws:TokenIssueTime":"2099-01-01T00:00:00Z"},"DateLessThan":{"aws:TokenIssueTime":"2099-01-01T00:00:01Z"}`, exposure.Public},
+		{"an account that is not the first two that come to mind", `"StringNotEquals":{"aws:PrincipalAccount":["998877665544","998877665543"]}`, exposure.Public},
+		{"an account of a pattern, less two", `"StringLike":{"aws:PrincipalAccount":"44445555666?"},"StringNotEquals":{"aws:PrincipalAccount":["444455556669","444455556668"]}`, exposure.Public},
+		{"a header that begins in another way", `"StringNotLike":{"aws:UserAgent":"s*"},"Null":{"aws:UserAgent":"false"}`, exposure.Public},
+		{"four patterns that leave nothing", `"StringLike":{"aws:UserAgent":["ab*","ac*"]},"StringNotLike":{"aws:UserAgent":["a*","b*"]}`, exposure.Restricted},
+		{"five patterns that may leave nothing", `"StringLike":{"aws:UserAgent":["ab*","ac*"]},"StringNotLike":{"aws:UserAgent":["a*","b*","c*"]}`, exposure.Undetermined},
+		{"five values of which no set will do", `"ForAllValues:StringEquals":{"aws:TagKeys":["a","b"]},"ForAnyValue:StringEquals":{"aws:TagKeys":["c","d"]}`, exposure.Restricted},
+		{"the one pair of many values", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":["b","c","d","e","f"]},"ForAllValues:StringLike":{"aws:TagKeys":["a","b"]}`, exposure.Public},
+		{"all of many values", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":"b"},"ForAnyValue:ArnLike":{"aws:TagKeys":["a:b:c:d:e:f","g:h:i:j:k:l","m:n:o:p:q:r","s:t:u:v:w:x"]}`, exposure.Public},
+		{"another organization of the function than the one that is named", `"StringNotEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`, exposure.Undetermined},
+		{"some organization of the function", `"StringLike":{"aws:ResourceOrgID":"o-*"}`, exposure.Public},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			policy := document(open(c.condition))
+			d := parse(t, policy)
+			v := exposure.Judge(d, target, exposure.Trust{}, now)[0]
+			if v.Level != c.want {
+				t.Errorf("%v, want %v\n%s", v.Level, c.want, asJSON(t, v))
+			}
+			checkVerdict(t, policy, &d, 0, target, v, true)
+		})
+	}
+}
+
+// How much of the Internet a range leaves decides, not how it is written (R9).
+func TestAddresses(t *testing.T) {
+	eights := func(n int) string { // ranges of /8, none beside the next
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf("%d.0.0.0/8", 20+4*i))
+		}
+		return quoted(list)
+	}
+	for _, c := range []struct {
+		name, condition string
+		want            exposure.Level
+		address         string // of the first witness
+	}{
+		{"everything", `"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`, exposure.Public, "52.95.110.1"},
+		{"a /8", `"IpAddress":{"aws:SourceIp":"96.0.0.0/8"}`, exposure.Restricted, ""},
+		{"a /7", `"IpAddress":{"aws:SourceIp":"96.0.0.0/7"}`, exposure.Public, "96.0.0.1"},
+		{"a /8 in two halves", `"IpAddress":{"aws:SourceIp":["96.0.0.0/9","96.128.0.0/9"]}`, exposure.Restricted, ""},
+		{"two /8 side by side", `"IpAddress":{"aws:SourceIp":["97.0.0.0/8","96.0.0.0/8"]}`, exposure.Public, "96.0.0.1"},
+		{"two /8 apart", `"IpAddress":{"aws:SourceIp":["96.0.0.0/8","98.0.0.0/8"]}`, exposure.Restricted, ""},
+		{"a range and one inside of it", `"IpAddress":{"aws:SourceIp":["96.0.0.0/7","96.1.0.0/16"]}`, exposure.Public, "96.0.0.1"},
+		{"sixteen /8 apart", `"IpAddress":{"aws:SourceIp":` + eights(16) + `}`, exposure.Restricted, ""},
+		{"seventeen /8 apart", `"IpAddress":{"aws:SourceIp":` + eights(17) + `}`, exposure.Public, "52.95.110.1"},
+		{"a /32 of IPv6", `"IpAddress":{"aws:SourceIp":"2a00:1::/32"}`, exposure.Restricted, ""},
+		{"a /31 of IPv6", `"IpAddress":{"aws:SourceIp":"2a00::/31"}`, exposure.Public, "2a00::1"},
+		{"many /32 of IPv6", `"IpAddress":{"aws:SourceIp":["2a00:1::/32","2a00:3::/32","2a00:5::/32"]}`, exposure.Restricted, ""},
+		{"all but one half", `"NotIpAddress":{"aws:SourceIp":"0.0.0.0/1"},"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`, exposure.Public, "185.199.108.7"},
+		{"all but both halves", `"NotIpAddress":{"aws:SourceIp":["0.0.0.0/1","128.0.0.0/1"]},"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`, exposure.Restricted, ""},
+		{"the one half, but not the other", `"NotIpAddress":{"aws:SourceIp":"128.0.0.0/1"},"IpAddress":{"aws:SourceIp":"0.0.0.0/1"}`, exposure.Public, "52.95.110.1"},
+		{"all that is private", `"IpAddress":{"aws:SourceIp":["10.0.0.0/8","172.16.0.0/12","192.168.0.0/16","fc00::/7"]}`, exposure.Restricted, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			policy := document(open(c.condition))
+			d := parse(t, policy)
+			v := exposure.Judge(d, target, exposure.Trust{}, now)[0]
+			if v.Level != c.want {
+				t.Fatalf("%v, want %v\n%s", v.Level, c.want, asJSON(t, v))
+			}
+			checkVerdict(t, policy, &d, 0, target, v, true)
+			if c.address != "" && contextOf(v.Strangers[0])["aws:sourceip"][0] != c.address {
+				t.Errorf("%s, want it from %s", v.Strangers[0].Sentence(), c.address)
+			}
+		})
+	}
+}
+
 // The resource that the policy hangs on decides what its Resources can name (R6).
 func TestQualifiers(t *testing.T) {
 	qualified := func(q string) exposure.Target {
