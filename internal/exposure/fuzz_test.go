@@ -3,6 +3,7 @@ package exposure_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"lambda-guardrail/internal/exposure"
@@ -87,6 +88,22 @@ func TestWorkIsBounded(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is expensive hides no open statement beside it, whichever comes first.
+func TestAnExpensiveStatementHidesNoOther(t *testing.T) {
+	statements := []string{
+		open(`"ArnLike":{"aws:PrincipalArn":["arn:aws:iam::111122223333:role/app","*","arn:aws:iam::444455556666:*"]}`),
+		open("", `"Action":"lambda:Invoke*"`),
+		open(`"StringNotLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/app","arn:aws:iam::44445555666?:role/app","arn:aws:iam::*:user/${aws:username}"]},"Null":{"aws:TagKeys":"false"}`, `"Effect":"Deny"`),
+	}
+	for range 2 {
+		policy := strings.Replace(document(statements...), "2012-10-17", "2008-10-17", 1)
+		if got := exposure.Worst(exposure.Judge(parse(t, policy), target, exposure.Trust{}, now)); got != exposure.Public {
+			t.Errorf("judged %v\n%s", got, policy)
+		}
+		slices.Reverse(statements)
 	}
 }
 
