@@ -121,7 +121,7 @@ func (j *judge) standingOf(name string, id identity) standing {
 			return foreigner
 		}
 	case accountID:
-		return j.accountStanding(literalPrefix(name))
+		return j.accountStanding(name)
 	case arnOfAccount:
 		if len(name) == 64 { // a canonical user: whose account that is cannot be told
 			return foreigner
@@ -132,6 +132,7 @@ func (j *judge) standingOf(name string, id identity) standing {
 }
 
 func (j *judge) accountStanding(account string) standing {
+	account = literalPrefix(account)
 	if len(account) != 12 || !isDigits(account) {
 		return nobodys
 	}

@@ -114,4 +114,9 @@ func TestAVersionThatWasNotTriedMayBeOpen(t *testing.T) {
 	if got := exposure.Worst(verdicts); got != exposure.Undetermined {
 		t.Errorf("judged %v", got)
 	}
+	if !slices.ContainsFunc(verdicts[0].Reasons, func(r exposure.Reason) bool {
+		return r.Code == exposure.GaveUp && r.Path() == "$.Statement[0].Resource"
+	}) {
+		t.Errorf("without the reason: %s", asJSON(t, verdicts[0].Reasons))
+	}
 }

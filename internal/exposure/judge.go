@@ -243,7 +243,7 @@ func (t *trial) try(kind Kind, left actionSet) {
 	}
 }
 
-func sameDenial(a, b denial) bool { return a.statement == b.statement && a.may == b.may }
+func sameDenial(a, b denial) bool { return a.statement == b.statement }
 
 // search looks for one request; it returns true if that surely gets in.
 func (t *trial) search(kind Kind, service string, on resource, group actionSet, denies []denial) bool {

@@ -75,6 +75,8 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"a source that flat text matches and an ARN does not", document(open(`"StringLike":{"aws:SourceArn":"arn:aws:sns:us-east-1:*:topic"},"ArnNotLike":{"aws:SourceArn":"arn:aws:sns:us-east-1:*:topic"}`)), "any-service", "invoke"},
 		{"a Deny for the organization of the function, which is the one of the function", document(open(`"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`), open(`"StringEquals":{"aws:ResourceOrgID":["o-*","${aws:ResourceOrgID}"]}`, `"Effect":"Deny"`)), "", ""},
 		{"a Deny for another organization of the function", document(open(`"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`), open(`"StringEquals":{"aws:ResourceOrgID":["o-*","x${aws:ResourceOrgID}"]}`, `"Effect":"Deny"`)), everyone, "invoke"},
+		{"said not to come through the URL, and not said", document(open(`"Bool":{"lambda:InvokedViaFunctionUrl":"false"},"Null":{"lambda:InvokedViaFunctionUrl":"true"}`)), "", ""},
+		{"a Deny that can be avoided for one action, and one that cannot for the other", document(open("", `"Action":["lambda:InvokeFunction","lambda:GetFunction"]`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`), open("", `"Effect":"Deny"`, `"Action":"lambda:GetFunction"`)), everyone, "invoke"},
 		{"a Deny for those without an organization", document(open(""), open(`"Null":{"aws:PrincipalOrgID":"true"}`, `"Effect":"Deny"`)), "any-principal any-principal-url", "invoke"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -268,6 +270,11 @@ func TestTrust(t *testing.T) {
 		{"a source in a trusted account", document(open(`"StringEquals":{"aws:SourceAccount":"444455556666"}`, `"Principal":{"Service":"sns.amazonaws.com"}`)), exposure.External, exposure.Restricted},
 		{"a role of a trusted account", document(open(`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::444455556666:role/*"}`)), exposure.External, exposure.Restricted},
 		{"an organization lock by Deny", document(open(""), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`)), exposure.External, exposure.Restricted},
+		{"a trusted account's id, and a star", document(open(`"StringLike":{"aws:PrincipalAccount":"444455556666*"}`)), exposure.External, exposure.Restricted},
+		{"a trusted organization, and a star", document(open(`"StringLike":{"aws:PrincipalOrgID":"o-a1b2c3d4e5*"}`)), exposure.External, exposure.Restricted},
+		{"ARNs that begin with a trusted account", document(open(`"StringLike":{"aws:PrincipalArn":"arn:aws:iam::444455556666*"}`)), exposure.External, exposure.Restricted},
+		{"all ARNs of a trusted account", document(open(`"StringLike":{"aws:PrincipalArn":"arn:aws:iam::444455556666:*"}`)), exposure.External, exposure.Restricted},
+		{"a VPC, and a star", document(open(`"StringLike":{"aws:SourceVpc":"vpc-0a1b2c3d4e5f60718*"}`)), exposure.Restricted, exposure.Restricted},
 		{"everyone", document(open("")), exposure.Public, exposure.Public},
 		{"any service", named(`{"Service":"sns.amazonaws.com"}`), exposure.ConfusedDeputy, exposure.ConfusedDeputy},
 		{"all but a trusted account", document(open("", `"NotPrincipal":{"AWS":"444455556666"}`)), exposure.Public, exposure.Public},
@@ -310,6 +317,15 @@ func TestWhatNeverHoldsRestricts(t *testing.T) {
 		{"encryption", `"Bool":{"aws:SecureTransport":"true"}`, exposure.External},
 		{"an authentication that there is not", `"StringEquals":{"lambda:FunctionUrlAuthType":"MTLS"}`, exposure.Restricted},
 		{"an authentication that there is", `"StringEquals":{"lambda:FunctionUrlAuthType":"AWS_IAM"}`, exposure.External},
+		{"no value", `"StringEquals":{"aws:PrincipalArn":[]}`, exposure.Restricted},
+		{"a star that is taken literally", `"StringEquals":{"aws:PrincipalArn":"arn:aws:iam::444455556666:*"}`, exposure.Restricted},
+		{"a star that is taken literally, among others", `"StringEquals":{"aws:PrincipalArn":["arn:aws:iam::444455556666:*","arn:aws:iam::444455556666:role/x"]}`, exposure.External},
+		{"a star that is taken literally, if the key is there", `"StringEqualsIfExists":{"aws:PrincipalArn":"arn:aws:iam::444455556666:*"}`, exposure.External},
+		{"a star that is taken literally, of all values", `"ForAllValues:StringEquals":{"aws:PrincipalArn":"arn:aws:iam::444455556666:*"}`, exposure.External},
+		{"anything but a star that is taken literally", `"StringNotEquals":{"aws:PrincipalArn":"arn:aws:iam::444455556666:*"}`, exposure.External},
+		{"a star in a text", `"StringEquals":{"aws:UserAgent":"a*"}`, exposure.External},
+		{"an ARN of five fields", `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::444455556666"}`, exposure.Restricted},
+		{"any ARN", `"ArnLike":{"aws:PrincipalArn":"*"}`, exposure.External},
 		{"a bucket's prefix", `"StringEquals":{"s3:prefix":"x"}`, exposure.Restricted},
 		{"anything but a bucket's prefix", `"StringNotEquals":{"s3:prefix":"x"}`, exposure.External},
 		{"a tag that is two things", `"StringEquals":{"aws:PrincipalTag/team":"blue"},"StringLike":{"aws:PrincipalTag/team":"r*"}`, exposure.Restricted},
@@ -394,6 +410,8 @@ func TestReasonsNameTheElements(t *testing.T) {
 		{document(open("", `"Principal":{"AWS":"111122223333"}`)), []string{"principal-named $.Statement[0].Principal"}},
 		{document(open(`"StringRegex":{"aws:UserAgent":"x"}`)), []string{"principal-everyone $.Statement[0].Principal", "condition-unknown-operator $.Statement[0].Condition.StringRegex['aws:UserAgent']"}},
 		{document(`{"Effect":"Maybe","Principal":"*","Action":"*"}`), []string{"effect-grants-nothing $.Statement[0].Effect"}},
+		{document(open(`"NumericEquals":{"aws:UserAgent":"x"},"NumericLessThan":{"aws:UserAgent":"1"}`)), []string{"principal-everyone $.Statement[0].Principal", "condition-unknown-outcome $.Statement[0].Condition.NumericEquals['aws:UserAgent']"}},
+		{document(open("", `"Resource":"${aws:PrincipalTag/x}"`)), []string{"principal-everyone $.Statement[0].Principal", "resource-unknown $.Statement[0].Resource"}},
 		{document(`"x"`), []string{"unreadable $.Statement[0]"}},
 	} {
 		var got []string
@@ -403,5 +421,35 @@ func TestReasonsNameTheElements(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s\ngot  %q\nwant %q", c.policy, got, c.want)
 		}
+	}
+}
+
+// The text of a reason says in what way its element decides.
+func TestReasonsSayWhy(t *testing.T) {
+	toService := `"Principal":{"Service":"sns.amazonaws.com"}`
+	for _, c := range []struct{ name, policy, says string }{
+		{"somebody else's organization", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`)), "keeps strangers out: a stranger's value is another one"},
+		{"a private network", document(open(`"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}`)), "keeps strangers out: a stranger has no address there"},
+		{"a caller's key for a service", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, toService)), "keeps strangers out: requests of a service do not have this key"},
+		{"a closed set of values", document(open(`"StringEquals":{"lambda:InvokedViaFunctionUrl":"maybe"}`)), "keeps strangers out: requests of other accounts have another value"},
+		{"a moment that has passed", document(open(`"DateLessThan":{"aws:CurrentTime":"2020-01-01"}`)), "can never hold: the function, or the time, has another value"},
+		{"a star that is none", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-*"}`)), "can never hold: StringEquals takes * and ? literally"},
+		{"an ARN that is none", document(open(`"ArnLike":{"aws:PrincipalArn":"role/x"}`)), "can never hold: an ARN has six fields"},
+		{"a key of another service", document(open(`"StringEquals":{"s3:prefix":"x"}`)), "can never hold: requests to Lambda do not carry a key of another service"},
+		{"no value", document(open(`"StringEquals":{"aws:PrincipalOrgID":[]}`)), "can never hold: it has no value"},
+		{"a variable that is never the same", document(open(`"StringEquals":{"aws:username":"x${aws:username}"},"Null":{"aws:username":"false"}`)), "keeps strangers out: its policy variable has another value in every request of a stranger"},
+		{"a variable in what has to be decided", document(open(`"StringEquals":{"aws:UserAgent":"${aws:ResourceTag/x}"}`)), "cannot be decided: it has a policy variable"},
+		{"a service", document(open("", toService)), "admits an AWS service, which acts for any account: sns.amazonaws.com"},
+		{"an outsider", document(open("", `"Principal":{"AWS":["111122223333","444455556666"]}`)), "names an outsider: 444455556666"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var said []string
+			for _, r := range exposure.Judge(parse(t, c.policy), target, exposure.Trust{}, now)[0].Reasons {
+				said = append(said, r.Text())
+			}
+			if !slices.ContainsFunc(said, func(text string) bool { return strings.HasPrefix(text, c.says) }) {
+				t.Errorf("%q is not among %q", c.says, said)
+			}
+		})
 	}
 }
