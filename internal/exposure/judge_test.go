@@ -118,6 +118,12 @@ func TestTheOneWayIn(t *testing.T) {
 		{"a moment before the first", `"DateLessThan":{"aws:TokenIssueTime":"1999-01-01T00:00:00Z"}`, exposure.Public},
 		{"a moment after the last", `"DateGreaterThan":{"aws:TokenIssueTime":"2099-01-01T00:00:00Z"}`, exposure.Public},
 		{"a moment between two", `"DateGreaterThan":{"aws:TokenIssueTime":"2099-01-01T00:00:00Z"},"DateLessThan":{"aws:TokenIssueTime":"2099-01-01T00:00:01Z"}`, exposure.Public},
+		{"the year before a date", `"DateLessThan":{"aws:CurrentTime":"2030"}`, exposure.Public},
+		{"the seconds before a date", `"DateLessThan":{"aws:CurrentTime":"1900000000"}`, exposure.Public},
+		{"a star by its escape", `"StringEquals":{"aws:UserAgent":"${*}"}`, exposure.Public},
+		{"a question mark by its escape", `"StringEquals":{"aws:UserAgent":"${?}"}`, exposure.Public},
+		{"a name that no VPC has", `"StringLike":{"aws:SourceVpc":"vpx*"}`, exposure.Restricted},
+		{"one value of several that is, and one that is not", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringNotEquals":{"aws:TagKeys":"a"}`, exposure.Public},
 		{"an account that is not the first two that come to mind", `"StringNotEquals":{"aws:PrincipalAccount":["998877665544","998877665543"]}`, exposure.Public},
 		{"an account of a pattern, less two", `"StringLike":{"aws:PrincipalAccount":"44445555666?"},"StringNotEquals":{"aws:PrincipalAccount":["444455556669","444455556668"]}`, exposure.Public},
 		{"a header that begins in another way", `"StringNotLike":{"aws:UserAgent":"s*"},"Null":{"aws:UserAgent":"false"}`, exposure.Public},
@@ -368,6 +374,26 @@ func TestTheMomentDecides(t *testing.T) {
 		}
 		if got := exposure.Worst(exposure.Judge(d, target, exposure.Trust{}, at)); got != want {
 			t.Errorf("at %s %v, want %v", moment, got, want)
+		}
+	}
+}
+
+// The very moment is neither before nor after itself.
+func TestTheVeryMoment(t *testing.T) {
+	for operator, holds := range map[string]bool{
+		"Equals": true, "NotEquals": false, "LessThan": false, "LessThanEquals": true, "GreaterThan": false, "GreaterThanEquals": true,
+	} {
+		want := exposure.Restricted
+		if holds {
+			want = exposure.Public
+		}
+		for _, condition := range []string{
+			fmt.Sprintf(`"Date%s":{"aws:CurrentTime":%q}`, operator, now.Format(time.RFC3339)),
+			fmt.Sprintf(`"Numeric%s":{"aws:EpochTime":"%d"}`, operator, now.Unix()),
+		} {
+			if got := exposure.Worst(exposure.Judge(parse(t, document(open(condition))), target, exposure.Trust{}, now)); got != want {
+				t.Errorf("%v, want %v: %s", got, want, condition)
+			}
 		}
 	}
 }
