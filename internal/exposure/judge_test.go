@@ -77,6 +77,10 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"a Deny for another organization of the function", document(open(`"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`), open(`"StringEquals":{"aws:ResourceOrgID":["o-*","x${aws:ResourceOrgID}"]}`, `"Effect":"Deny"`)), everyone, "invoke"},
 		{"said not to come through the URL, and not said", document(open(`"Bool":{"lambda:InvokedViaFunctionUrl":"false"},"Null":{"lambda:InvokedViaFunctionUrl":"true"}`)), "", ""},
 		{"a Deny that can be avoided for one action, and one that cannot for the other", document(open("", `"Action":["lambda:InvokeFunction","lambda:GetFunction"]`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`), open("", `"Effect":"Deny"`, `"Action":"lambda:GetFunction"`)), everyone, "invoke"},
+		{"a Deny for half of the addresses", document(open(`"Null":{"aws:SourceIp":"false"}`), open(`"IpAddress":{"aws:SourceIp":"0.0.0.0/1"}`, `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "invoke"},
+		{"an organization of the function, and a Deny that can be avoided", document(open(`"StringLike":{"aws:ResourceOrgID":["o-a1b2c3d4e5","o-*"]}`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`)), everyone, "invoke"},
+		{"a header with the caller's account in it", document(open(`"StringEquals":{"aws:UserAgent":"${aws:PrincipalAccount}"}`)), "anonymous any-principal any-principal-url", "invoke"},
+		{"a header with the caller's name in it, or nothing", document(open(`"StringEquals":{"aws:UserAgent":"x${aws:username, ''}"}`)), everyone, "invoke"},
 		{"a Deny for those without an organization", document(open(""), open(`"Null":{"aws:PrincipalOrgID":"true"}`, `"Effect":"Deny"`)), "any-principal any-principal-url", "invoke"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -124,6 +128,13 @@ func TestTheOneWayIn(t *testing.T) {
 		{"a question mark by its escape", `"StringEquals":{"aws:UserAgent":"${?}"}`, exposure.Public},
 		{"a name that no VPC has", `"StringLike":{"aws:SourceVpc":"vpx*"}`, exposure.Restricted},
 		{"one value of several that is, and one that is not", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringNotEquals":{"aws:TagKeys":"a"}`, exposure.Public},
+		{"an account of which the first digit is open", `"StringLike":{"aws:PrincipalAccount":"?44455556666"}`, exposure.Public},
+		{"an account of which the beginning is open", `"StringLike":{"aws:PrincipalAccount":"*44455556666"}`, exposure.Public},
+		{"a character that no pattern begins with", `"StringLike":{"aws:UserAgent":"?"},"StringNotLike":{"aws:UserAgent":["0*","9"]}`, exposure.Public},
+		{"a resource with a colon in it", `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:us-east-1:*:function:*"},"StringLike":{"aws:SourceArn":"*:x"}`, exposure.ConfusedDeputy},
+		{"what has too many ways, beside what has none", `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"StringLike":{"aws:UserAgent":["ab*","ac*"]},"StringNotLike":{"aws:UserAgent":["a*","b*","c*"]}`, exposure.External},
+		{"what is not known, of an identity", `"StringRegex":{"aws:PrincipalArn":"${aws:username}"}`, exposure.Undetermined},
+		{"names of an account in any partition", `"ArnLike":{"aws:PrincipalArn":"arn:*:iam::444455556666:role/${aws:username}"}`, exposure.External},
 		{"an account that is not the first two that come to mind", `"StringNotEquals":{"aws:PrincipalAccount":["998877665544","998877665543"]}`, exposure.Public},
 		{"an account of a pattern, less two", `"StringLike":{"aws:PrincipalAccount":"44445555666?"},"StringNotEquals":{"aws:PrincipalAccount":["444455556669","444455556668"]}`, exposure.Public},
 		{"a header that begins in another way", `"StringNotLike":{"aws:UserAgent":"s*"},"Null":{"aws:UserAgent":"false"}`, exposure.Public},
@@ -176,6 +187,11 @@ func TestAddresses(t *testing.T) {
 		{"all but one half", `"NotIpAddress":{"aws:SourceIp":"0.0.0.0/1"},"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`, exposure.Public, "185.199.108.7"},
 		{"all but both halves", `"NotIpAddress":{"aws:SourceIp":["0.0.0.0/1","128.0.0.0/1"]},"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`, exposure.Restricted, ""},
 		{"the one half, but not the other", `"NotIpAddress":{"aws:SourceIp":"128.0.0.0/1"},"IpAddress":{"aws:SourceIp":"0.0.0.0/1"}`, exposure.Public, "52.95.110.1"},
+		{"any address as a text", `"StringLike":{"aws:SourceIp":"*"}`, exposure.Public, ""},
+		{"any address as an ARN", `"ArnLike":{"aws:SourceIp":"*"}`, exposure.Public, ""},
+		{"a star for an address", `"StringEquals":{"aws:SourceIp":"*"}`, exposure.Restricted, ""},
+		{"an address as a text", `"StringLike":{"aws:SourceIp":"203.0.113.7"}`, exposure.Restricted, ""},
+		{"some addresses as a text", `"StringLike":{"aws:SourceIp":"203.*"}`, exposure.Undetermined, ""},
 		{"all that is private", `"IpAddress":{"aws:SourceIp":["10.0.0.0/8","172.16.0.0/12","192.168.0.0/16","fc00::/7"]}`, exposure.Restricted, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -72,14 +72,23 @@ func (p patient) Report(ctx context.Context, _ guard.Finding) error {
 func TestFindingsAreReportedWhenTheTimeIsUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	testReported(t, ctx, context.Canceled, "a=failed")
+}
+
+func TestFindingsAreReportedWhileThereIsTime(t *testing.T) {
+	testReported(t, t.Context(), nil, "a=reverted")
+}
+
+func testReported(t *testing.T, ctx context.Context, want error, outcome string) {
+	t.Helper()
 	w := newWorld(enforce, public("a"))
 	sink := patient{make(chan time.Time, 1), make(chan error, 1)}
 	g := guard.New(w, nil, []guard.Sink{sink, w.sinks[0]}, w.evidence, w.clock, enforce)
 	fs, err := g.Respond(ctx, candidate(public("a")))
-	if !errors.Is(err, context.Canceled) {
+	if !errors.Is(err, want) {
 		t.Errorf("error %v", err)
 	}
-	if got := summary(fs) + ", reported " + summary(w.sinks[0].Findings()); got != "a=failed, reported a=failed" {
+	if got := summary(fs) + ", reported " + summary(w.sinks[0].Findings()); got != outcome+", reported "+outcome {
 		t.Error(got)
 	}
 	if (<-sink.deadline).IsZero() {
