@@ -238,6 +238,8 @@ func TestQualifiers(t *testing.T) {
 		{"a Deny on another alias", document(open("", resource(f(":*"))), deny(f(":test"))), live, exposure.Public},
 		{"a Deny on the function without a qualifier", document(open("", resource(f(":*"))), deny(f(""))), live, exposure.Public},
 		{"a Deny on all but the alias", document(open("", resource(f(":*"))), open("", `"Effect":"Deny"`, `"NotResource":`+f(":live"))), live, exposure.Public},
+		{"another function whose name ends like the alias", document(open("", resource(f("-live")))), live, exposure.Restricted},
+		{"an empty qualifier", document(open("", resource(f(":")))), target, exposure.Restricted},
 		{"a version by a question mark", document(open("", resource(f(":?")))), qualified("7"), exposure.Public},
 		{"two digits by a question mark", document(open("", resource(f(":?")))), qualified("42"), exposure.Restricted},
 
