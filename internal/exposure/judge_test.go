@@ -144,6 +144,12 @@ func TestTheOneWayIn(t *testing.T) {
 		{"the one pair of many values", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":["b","c","d","e","f"]},"ForAllValues:StringLike":{"aws:TagKeys":["a","b"]}`, exposure.Public},
 		{"all of many values", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":"b"},"ForAnyValue:ArnLike":{"aws:TagKeys":["a:b:c:d:e:f","g:h:i:j:k:l","m:n:o:p:q:r","s:t:u:v:w:x"]}`, exposure.Public},
 		{"another organization of the function than the one that is named", `"StringNotEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`, exposure.Undetermined},
+		{"the organization of the function, which is its own", `"StringEquals":{"aws:ResourceOrgID":"${aws:ResourceOrgID}"}`, exposure.Public},
+		{"an organization that is as the caller likes", `"StringEquals":{"aws:PrincipalOrgID":"${aws:PrincipalTag/x}"}`, exposure.Public},
+		{"an organization that ends as the caller likes", `"StringLike":{"aws:PrincipalOrgID":"o-*${aws:PrincipalTag/x}"}`, exposure.Public},
+		{"an ARN in which the caller sets the account", `"ArnLike":{"aws:PrincipalArn":"arn:*:iam::${aws:PrincipalTag/x}:role/*"}`, exposure.Public},
+		{"an ARN in which the caller sets a name of somebody else", `"ArnLike":{"aws:PrincipalArn":"arn:*:iam::444455556666:role/${aws:PrincipalTag/x}*"}`, exposure.External},
+		{"an organization that begins as the caller likes", `"StringLike":{"aws:PrincipalOrgID":"${aws:PrincipalTag/x}*"}`, exposure.Public},
 		{"some organization of the function", `"StringLike":{"aws:ResourceOrgID":"o-*"}`, exposure.Public},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -477,6 +483,9 @@ func TestReasonsSayWhy(t *testing.T) {
 		{"a caller's key for a service", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, toService)), "keeps strangers out: requests of a service do not have this key"},
 		{"a closed set of values", document(open(`"StringEquals":{"lambda:InvokedViaFunctionUrl":"maybe"}`)), "keeps strangers out: requests of other accounts have another value"},
 		{"a moment that has passed", document(open(`"DateLessThan":{"aws:CurrentTime":"2020-01-01"}`)), "can never hold: the function, or the time, has another value"},
+		{"a moment that has passed, for somebody named", document(open(`"DateLessThan":{"aws:CurrentTime":"2020-01-01"}`, `"Principal":{"AWS":"444455556666"}`)), "can never hold: the function, or the time, has another value"},
+		{"two organizations of the function, for somebody named", document(open(`"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"},"StringLike":{"aws:ResourceOrgID":"o-f6*"}`, `"Principal":{"AWS":"444455556666"}`)), "can never hold: the function, or the time, has another value"},
+		{"two tags, for somebody named", document(open(`"StringEquals":{"aws:username":"a"},"StringLike":{"aws:username":"b*"}`, `"Principal":{"AWS":"444455556666"}`)), "can never hold: no request has such a value"},
 		{"a star that is none", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-*"}`)), "can never hold: StringEquals takes * and ? literally"},
 		{"an ARN that is none", document(open(`"ArnLike":{"aws:PrincipalArn":"role/x"}`)), "can never hold: an ARN has six fields"},
 		{"a key of another service", document(open(`"StringEquals":{"s3:prefix":"x"}`)), "can never hold: requests to Lambda do not carry a key of another service"},

@@ -483,6 +483,12 @@ func TestRespond(t *testing.T) {
 				w.policies.Order(guardtest.Remove,
 					guardtest.Fault{After: func() { w.put(restricted("x"), public("b")) }}, guardtest.Fault{Err: boom})
 			}},
+		{name: "so is one that vanishes behind another that stays", settings: enforce,
+			policy: []string{restricted("x"), public("a"), restricted("y")}, event: public("a"),
+			findings: "a=failed", left: "x", calls: 4, err: `other statements have vanished too: "y"`,
+			faults: func(w *world) {
+				w.policies.Order(guardtest.Remove, guardtest.Fault{After: func() { w.put(restricted("x")) }})
+			}},
 		{name: "a neighbour that vanishes with it is an alarm", settings: enforce,
 			policy: []string{restricted("x"), public("a"), restricted("y")}, event: public("a"),
 			findings: "a=failed", left: "y", calls: 4, err: `other statements have vanished too: "x"`,
