@@ -118,7 +118,7 @@ func TestTheOneWayIn(t *testing.T) {
 		{"an empty header", `"StringEquals":{"aws:UserAgent":""}`, exposure.Public},
 		{"a number below the least", `"NumericLessThan":{"aws:MultiFactorAuthAge":"0.5"}`, exposure.Public},
 		{"a number above the greatest", `"NumericGreaterThan":{"aws:MultiFactorAuthAge":"3600"}`, exposure.Public},
-		{"a number between two", `"NumericGreaterThan":{"aws:MultiFactorAuthAge":"10"},"NumericLessThan":{"aws:MultiFactorAuthAge":"10.5"}`, exposure.Public},
+		{"a number between two", `"NumericGreaterThan":{"aws:MultiFactorAuthAge":"10.01"},"NumericLessThan":{"aws:MultiFactorAuthAge":"10.02"}`, exposure.Public},
 		{"a moment before the first", `"DateLessThan":{"aws:TokenIssueTime":"1999-01-01T00:00:00Z"}`, exposure.Public},
 		{"a moment after the last", `"DateGreaterThan":{"aws:TokenIssueTime":"2099-01-01T00:00:00Z"}`, exposure.Public},
 		{"a moment between two", `"DateGreaterThan":{"aws:TokenIssueTime":"2099-01-01T00:00:00Z"},"DateLessThan":{"aws:TokenIssueTime":"2099-01-01T00:00:01Z"}`, exposure.Public},
