@@ -149,6 +149,7 @@ func TestTheOneWayIn(t *testing.T) {
 		{"an organization that ends as the caller likes", `"StringLike":{"aws:PrincipalOrgID":"o-*${aws:PrincipalTag/x}"}`, exposure.Public},
 		{"an ARN in which the caller sets the account", `"ArnLike":{"aws:PrincipalArn":"arn:*:iam::${aws:PrincipalTag/x}:role/*"}`, exposure.Public},
 		{"an ARN in which the caller sets a name of somebody else", `"ArnLike":{"aws:PrincipalArn":"arn:*:iam::444455556666:role/${aws:PrincipalTag/x}*"}`, exposure.External},
+		{"an account with a letter in it, however it begins", `"StringLike":{"aws:PrincipalAccount":"${aws:PrincipalTag/x}a*"}`, exposure.Restricted},
 		{"an organization that begins as the caller likes", `"StringLike":{"aws:PrincipalOrgID":"${aws:PrincipalTag/x}*"}`, exposure.Public},
 		{"some organization of the function", `"StringLike":{"aws:ResourceOrgID":"o-*"}`, exposure.Public},
 	} {
