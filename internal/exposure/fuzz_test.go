@@ -2,6 +2,7 @@ package exposure_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -88,6 +89,25 @@ func TestWorkIsBounded(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Denies that a caller has many ways round are no work, since one way is as good as
+// another.
+func TestManyWaysAreAsGoodAsOne(t *testing.T) {
+	const letters = `["a","b","c","d","e","f"]`
+	statements := []string{open("")}
+	for i := range 8 {
+		statements = append(statements, open(fmt.Sprintf(`"StringEquals":{"aws:PrincipalTag/%d":%s},"StringNotEquals":{"aws:PrincipalTag/%d":%s}`, i, letters, (i+1)%8, letters), `"Effect":"Deny"`))
+	}
+	lock := open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`)
+	for policy, want := range map[string]exposure.Level{
+		document(statements...):               exposure.Public,
+		document(append(statements, lock)...): exposure.External,
+	} {
+		if got := exposure.Worst(exposure.Judge(parse(t, policy), target, exposure.Trust{}, now)); got != want {
+			t.Errorf("judged %v, want %v\n%s", got, want, policy)
+		}
 	}
 }
 
