@@ -151,6 +151,8 @@ func TestTheOneWayIn(t *testing.T) {
 		{"an ARN in which the caller sets a name of somebody else", `"ArnLike":{"aws:PrincipalArn":"arn:*:iam::444455556666:role/${aws:PrincipalTag/x}*"}`, exposure.External},
 		{"an account with a letter in it, however it begins", `"StringLike":{"aws:PrincipalAccount":"${aws:PrincipalTag/x}a*"}`, exposure.Restricted},
 		{"an organization that begins as the caller likes", `"StringLike":{"aws:PrincipalOrgID":"${aws:PrincipalTag/x}*"}`, exposure.Public},
+		{"a source that is not of this region", `"StringNotLike":{"aws:SourceArn":"arn:aws:events:${aws:RequestedRegion}:*"},"Null":{"aws:SourceArn":"false"}`, exposure.ConfusedDeputy},
+		{"a source that is not of this region, as an ARN", `"ArnNotLike":{"aws:SourceArn":"arn:aws:events:${aws:RequestedRegion}:*:*"},"Null":{"aws:SourceArn":"false"}`, exposure.ConfusedDeputy},
 		{"some organization of the function", `"StringLike":{"aws:ResourceOrgID":"o-*"}`, exposure.Public},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -440,8 +442,8 @@ func TestWorst(t *testing.T) {
 	if got := exposure.Worst([]exposure.Verdict{{}}); got != exposure.Undetermined {
 		t.Errorf("worst of a verdict that nobody filled in is %v", got)
 	}
-	if got := fmt.Sprint(exposure.Level(99)); got != "undetermined" {
-		t.Errorf("an impossible level is %s", got)
+	if got := fmt.Sprint(exposure.Level(-1), exposure.Public+1, exposure.Level(99)); got != "undetermined undetermined undetermined" {
+		t.Errorf("impossible levels are %s", got)
 	}
 }
 
@@ -503,6 +505,51 @@ func TestReasonsSayWhy(t *testing.T) {
 			}
 			if !slices.ContainsFunc(said, func(text string) bool { return strings.HasPrefix(text, c.says) }) {
 				t.Errorf("%q is not among %q", c.says, said)
+			}
+		})
+	}
+}
+
+// A witness tells one request, for people and for machines (R19).
+func TestWitnesses(t *testing.T) {
+	live, unknown := target, exposure.Target{Account: ownerAccount}
+	live.Qualifier = "live"
+	service := func(s string) string { return open("", `"Principal":{"Service":"`+s+`"}`) }
+	for _, c := range []struct {
+		name, statement string
+		on              exposure.Target
+		witness         int
+		sentence, json  string
+	}{
+		{"signed", open(""), target, 0, `any AWS account can call lambda:InvokeFunction on f (signed)`,
+			`{"kind":"any-principal","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"unsigned, of an alias", open("", `"Resource":"`+functionARN+`:live"`), live, 1, `anybody on the Internet can call lambda:InvokeFunction on f:live (through the function URL, unsigned)`,
+			`{"kind":"anonymous","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"a function that is not known", open(""), unknown, 0, `any AWS account can call lambda:InvokeFunction (signed)`,
+			`{"kind":"any-principal","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"any service", open(""), target, 3, `any AWS service, acting for any account, can call lambda:InvokeFunction on f`,
+			`{"kind":"any-service","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"a star for a service", service("*"), target, 0, `any AWS service, acting for any account, can call lambda:InvokeFunction on f`,
+			`{"kind":"any-service","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"one service", service("sns.amazonaws.com"), target, 0, `sns.amazonaws.com, acting for any AWS account, can call lambda:InvokeFunction on f`,
+			`{"kind":"any-service","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"what the caller sets and has", open(`"StringEquals":{"aws:PrincipalTag/team":"bl\"ue"},"StringLike":{"aws:PrincipalAccount":"9*"}`), target, 0,
+			`any AWS account can call lambda:InvokeFunction on f (signed; aws:PrincipalTag/team = "bl\"ue", which the caller sets; aws:PrincipalAccount = "998877665544", which is the caller's own)`,
+			`{"kind":"any-principal","action":"lambda:InvokeFunction","context":{"aws:PrincipalTag/team":"bl\"ue","aws:PrincipalAccount":"998877665544"},"sentence":`},
+		{"one address of many", open(`"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`), target, 0,
+			`any AWS account can call lambda:InvokeFunction on f (signed; aws:SourceIp = "52.95.110.1", which is one address of many)`,
+			`{"kind":"any-principal","action":"lambda:InvokeFunction","context":{"aws:SourceIp":"52.95.110.1"},"sentence":`},
+		{"several values", open(`"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":"b"}`), target, 0,
+			`any AWS account can call lambda:InvokeFunction on f (signed; aws:TagKeys = "a", "b", which the caller sets)`,
+			`{"kind":"any-principal","action":"lambda:InvokeFunction","context":{"aws:TagKeys":["a","b"]},"sentence":`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := exposure.Judge(parse(t, document(c.statement)), c.on, exposure.Trust{}, now)[0].Strangers[c.witness]
+			if got := w.Sentence(); got != c.sentence {
+				t.Errorf("%s\nwant %s", got, c.sentence)
+			}
+			if got, want := asJSON(t, w), c.json+quoted(c.sentence)+"}"; got != want {
+				t.Errorf("%s\nwant %s", got, want)
 			}
 		})
 	}
