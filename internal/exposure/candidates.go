@@ -54,6 +54,9 @@ func (s *search) candidates(u *use) (out []value, complete bool) {
 // function and of the calling service filled in.
 func (s *search) domainOf(u *use) domain {
 	d := u.row.domains[s.kind]
+	if s.anybody && (d.source == theirs || d.source == address) {
+		d.source = free
+	}
 	if s.service != "" && s.service != "*" && (u.row.name == "aws:principalservicename" || u.row.name == "aws:principalservicenameslist") {
 		return oneOf(s.service)
 	}
@@ -93,7 +96,7 @@ func (s *search) ownersOrg(u *use) (out []value) {
 // generate makes texts for a key that the stranger chooses or, with theirs, that
 // is fixed by who they are: then none that names somebody else.
 func (s *search) generate(u *use, theirs bool) (texts []string, complete bool) {
-	g := generator{row: u.row, theirs: theirs, complete: true, left: s.left}
+	g := generator{row: u.row, theirs: theirs, accounts: s.accounts, complete: true, left: s.left}
 	var types [presence + 1]bool
 	for _, t := range u.tests {
 		if t.operator == nil {
@@ -153,6 +156,7 @@ func mixed(types [presence + 1]bool) bool {
 type generator struct {
 	row      *keyRow
 	theirs   bool
+	accounts []string // that are no stranger's, in order
 	texts    []string
 	complete bool
 	left     *work
@@ -262,7 +266,8 @@ func (g *generator) between() {
 	}
 }
 
-// named reports whether a text is what a test names: for theirs, somebody else's.
+// named reports whether a text is no stranger's: it is what a test names or, for
+// theirs, somebody else's.
 func (g *generator) named(text string) bool {
 	if g.literals[text] {
 		return true
@@ -273,14 +278,26 @@ func (g *generator) named(text string) bool {
 			return true
 		}
 	}
-	if g.theirs && g.row.identity == arnOfAccount {
-		// A star before the account lets the pattern's own account slip into the
-		// resource, but not out of the account field.
-		if account := accountOfARN(text); len(account) == 12 {
-			return slices.ContainsFunc(g.open, func(c constraint) bool { return strings.Contains(c.pattern, account) })
-		}
+	if !g.theirs || g.row.identity != arnOfAccount {
+		return g.taken(text)
 	}
-	return false
+	account := accountOfARN(text)
+	if len(account) != 12 {
+		return account != "" // a bucket's ARN has none
+	}
+	// A star before the account lets the pattern's own account slip into the
+	// resource, but not out of the account field.
+	return g.taken(text) || slices.ContainsFunc(g.open, func(c constraint) bool { return strings.Contains(c.pattern, account) })
+}
+
+// taken reports whether the account in a value of theirs is one that the policy
+// names, or the owner's.
+func (g *generator) taken(text string) bool {
+	if !g.theirs || g.row.identity != accountID && g.row.identity != arnOfAccount {
+		return false
+	}
+	_, taken := slices.BinarySearch(g.accounts, accountOf(text))
+	return taken
 }
 
 // fresh returns a value that nothing names: each literal and each fixed pattern
@@ -350,12 +367,29 @@ func (g *generator) meet(cs []constraint) {
 			break
 		}
 	}
-	switch v, found := solve(cs, alphabet, g.left); {
+	v, found := solve(cs, alphabet, g.left)
+	if found == yes && g.taken(v) {
+		v, found = solve(append(cs, g.notTaken()...), alphabet, g.left)
+	}
+	switch {
 	case found == yes && !g.named(v):
 		g.add(v)
 	case found != no:
 		g.complete = false
 	}
+}
+
+// notTaken are constraints that keep the accounts out that are taken, the first of
+// them where they are many.
+func (g *generator) notTaken() (cs []constraint) {
+	for _, account := range g.accounts[:min(len(g.accounts), 64)] {
+		if g.row.identity == accountID {
+			cs = append(cs, constraint{pattern: account})
+		} else {
+			cs = append(cs, constraint{pattern: "*:*:*:*:" + account + ":*", arn: true})
+		}
+	}
+	return cs
 }
 
 var escape = strings.NewReplacer("*", string(literalStar), "?", string(literalMark))
@@ -382,7 +416,7 @@ func (row *keyRow) instances(p string) (out []string) {
 			}
 			out = append(out, filled(strings.Join(f, ":"), "stranger"))
 		}
-		for _, head := range []string{own[3] + ":" + strangersAccount + ":stranger", strangersAccount, strings.Join(own[:5], ":"), row.mine} {
+		for _, head := range []string{own[3] + ":" + strangersAccount + ":stranger", strangersAccount, strangersAccount + ":stranger", strings.Join(own[:5], ":"), row.mine} {
 			out = append(out, filled(p, head, "stranger"))
 		}
 	}

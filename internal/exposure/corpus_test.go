@@ -100,8 +100,14 @@ func checkVerdict(t testing.TB, policy string, d *iampolicy.Document, statement 
 	if letIn && len(v.Strangers) == 0 || len(v.Strangers) > 0 && !letIn && v.Level != exposure.Undetermined {
 		t.Fatalf("level %v with %d witnesses\n%s", v.Level, len(v.Strangers), policy)
 	}
-	if letIn && len(v.Access) == 0 || len(v.Reasons) == 0 {
-		t.Fatalf("level %v: access %v, reasons %v\n%s", v.Level, v.Access, v.Reasons, policy)
+	if v.Access == nil || v.Strangers == nil || v.Reasons == nil {
+		t.Fatalf("null instead of an empty list: %s\n%s", asJSON(t, v), policy)
+	}
+	if may := letIn || v.Level == exposure.Undetermined && d.Statements[statement].Problem == ""; may != (len(v.Access) > 0) {
+		t.Fatalf("level %v, access %v\n%s", v.Level, v.Access, policy)
+	}
+	if len(v.Reasons) == 0 {
+		t.Fatalf("level %v without a reason\n%s", v.Level, policy)
 	}
 	for _, r := range v.Reasons {
 		if text := r.Text(); text == "" || strings.Contains(text, "DETAIL") || !strings.HasPrefix(r.Path(), "$.Statement[") {

@@ -50,7 +50,9 @@ func (t *trial) blockedBy(kind Kind, u *use, denies []denial) {
 		}
 		if len(denies) == 0 {
 			for i := range t.tests {
-				t.because(t.tests[i].reason(NeverHolds, "its policy variable has another value in every request of a stranger"))
+				if c := &t.tests[i]; c.variables {
+					t.because(c.reason(Limits, "its policy variable has another value in every request of a stranger"))
+				}
 			}
 		}
 		return
@@ -83,6 +85,8 @@ func (t *test) never() string {
 	return ""
 }
 
+const hasAnother = "the function, or the time, has another value"
+
 // keepsOut says how the test does that.
 func (t *test) keepsOut(kind Kind) Reason {
 	if why := t.never(); why != "" {
@@ -91,7 +95,7 @@ func (t *test) keepsOut(kind Kind) Reason {
 	d := &t.key.domains[kind]
 	switch {
 	case d.source == given || d.source == owners:
-		return t.reason(NeverHolds, "the function, or the time, has another value")
+		return t.reason(NeverHolds, hasAnother)
 	case d.source == none:
 		return t.reason(Limits, lacksKey[kind])
 	case d.source == theirs:

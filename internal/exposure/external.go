@@ -17,16 +17,6 @@ const (
 // outsider looks for somebody named who is neither the owner nor trusted (R17):
 // among the principals or, where a condition decides who gets in, in that.
 func (t *trial) outsider() (Reason, bool) {
-	for i := range t.reasons {
-		if t.reasons[i].Code == NeverHolds {
-			return Reason{}, false
-		}
-	}
-	for i := range t.tests {
-		if t.tests[i].never() != "" {
-			return Reason{}, false
-		}
-	}
 	p := &t.from.Principal
 	var who Reason
 	found := false
@@ -73,6 +63,35 @@ func (t *trial) outsider() (Reason, bool) {
 	return who, found
 }
 
+// neverHolds reports whether nobody at all can meet the tests on some key (R12).
+// Those with a policy variable are taken to be met.
+func (t *trial) neverHolds() bool {
+	s := search{on: t.on, now: t.now, allow: t.tests, left: &t.left, anybody: true}
+	s.collect()
+	found := false
+	for _, u := range s.uses {
+		met := slices.ContainsFunc(tellingOrder[:], func(k Kind) bool {
+			s.kind = k
+			complete := s.choose(u)
+			return len(u.choices) > 0 || !complete
+		})
+		for _, c := range u.tests {
+			why := c.never()
+			if why == "" && !met {
+				why = "no request has such a value"
+				if source := c.key.domains[AnyPrincipal].source; source == given || source == owners {
+					why = hasAnother
+				}
+			}
+			if why != "" {
+				t.because(c.reason(NeverHolds, why))
+				found = true
+			}
+		}
+	}
+	return found
+}
+
 // names reports whether the values of a test can name a caller.
 func (t *test) names() bool {
 	source := t.key.domains[AnyPrincipal].source
@@ -102,20 +121,18 @@ func (j *judge) standingOf(name string, id identity) standing {
 			return foreigner
 		}
 	case accountID:
-		return j.accountStanding(literalPrefix(name))
+		return j.accountStanding(name)
 	case arnOfAccount:
-		if isDigits(name) {
-			return j.accountStanding(name)
-		}
 		if len(name) == 64 { // a canonical user: whose account that is cannot be told
 			return foreigner
 		}
-		return j.accountStanding(accountOfARN(name))
+		return j.accountStanding(accountOf(name))
 	}
 	return nobodys // the id of a deleted principal, an identity provider, a bucket
 }
 
 func (j *judge) accountStanding(account string) standing {
+	account = literalPrefix(account)
 	if len(account) != 12 || !isDigits(account) {
 		return nobodys
 	}
@@ -123,6 +140,14 @@ func (j *judge) accountStanding(account string) standing {
 		return trusted
 	}
 	return foreigner
+}
+
+// accountOf is the account of an ARN, or the one that stands alone.
+func accountOf(name string) string {
+	if isDigits(name) {
+		return name
+	}
+	return accountOfARN(name)
 }
 
 // accountOfARN is the fifth of six fields.

@@ -2,7 +2,9 @@ package exposure_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"lambda-guardrail/internal/exposure"
@@ -90,11 +92,51 @@ func TestWorkIsBounded(t *testing.T) {
 	}
 }
 
+// Denies that a caller has many ways round are no work, since one way is as good as
+// another.
+func TestManyWaysAreAsGoodAsOne(t *testing.T) {
+	const letters = `["a","b","c","d","e","f"]`
+	statements := []string{open("")}
+	for i := range 8 {
+		statements = append(statements, open(fmt.Sprintf(`"StringEquals":{"aws:PrincipalTag/%d":%s},"StringNotEquals":{"aws:PrincipalTag/%d":%s}`, i, letters, (i+1)%8, letters), `"Effect":"Deny"`))
+	}
+	lock := open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`)
+	for policy, want := range map[string]exposure.Level{
+		document(statements...):               exposure.Public,
+		document(append(statements, lock)...): exposure.External,
+	} {
+		if got := exposure.Worst(exposure.Judge(parse(t, policy), target, exposure.Trust{}, now)); got != want {
+			t.Errorf("judged %v, want %v\n%s", got, want, policy)
+		}
+	}
+}
+
+// What is expensive hides no open statement beside it, whichever comes first.
+func TestAnExpensiveStatementHidesNoOther(t *testing.T) {
+	statements := []string{
+		open(`"ArnLike":{"aws:PrincipalArn":["arn:aws:iam::111122223333:role/app","*","arn:aws:iam::444455556666:*"]}`),
+		open("", `"Action":"lambda:Invoke*"`),
+		open(`"StringNotLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/app","arn:aws:iam::44445555666?:role/app","arn:aws:iam::*:user/${aws:username}"]},"Null":{"aws:TagKeys":"false"}`, `"Effect":"Deny"`),
+	}
+	for range 2 {
+		policy := strings.Replace(document(statements...), "2012-10-17", "2008-10-17", 1)
+		if got := exposure.Worst(exposure.Judge(parse(t, policy), target, exposure.Trust{}, now)); got != exposure.Public {
+			t.Errorf("judged %v\n%s", got, policy)
+		}
+		slices.Reverse(statements)
+	}
+}
+
 // Where the versions of a function are too many to try, one that was not tried may
 // be the one that is open.
 func TestAVersionThatWasNotTriedMayBeOpen(t *testing.T) {
 	verdicts := exposure.Judge(parse(t, expensive()["long patterns of a qualifier"]), target, exposure.Trust{}, now)
 	if got := exposure.Worst(verdicts); got != exposure.Undetermined {
 		t.Errorf("judged %v", got)
+	}
+	if !slices.ContainsFunc(verdicts[0].Reasons, func(r exposure.Reason) bool {
+		return r.Code == exposure.GaveUp && r.Path() == "$.Statement[0].Resource"
+	}) {
+		t.Errorf("without the reason: %s", asJSON(t, verdicts[0].Reasons))
 	}
 }

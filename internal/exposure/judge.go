@@ -23,14 +23,28 @@ func Judge(d iampolicy.Document, on Target, trust Trust, now time.Time) []Verdic
 
 func (j *judge) statements() []Verdict {
 	d := &j.doc
+	j.accounts = append(j.accounts[:0], j.on.Account)
+	for i := range d.Statements {
+		for _, name := range d.Statements[i].Principal.AWS {
+			j.accounts = append(j.accounts, accountOf(name))
+		}
+	}
+	slices.Sort(j.accounts)
+	j.accounts = slices.DeleteFunc(slices.Compact(j.accounts), func(a string) bool { return len(a) != 12 || !isDigits(a) })
 	for i := range d.Statements {
 		if s := &d.Statements[i]; s.Effect == iampolicy.Deny || s.Problem != "" && s.Effect == "" {
 			j.denies = append(j.denies, deny{statement: i, from: s, actions: granted(s.Action), tests: j.tests(nil, i)})
 		}
 	}
+	// Each has an equal part of the work: one that was made to be expensive hides none
+	// of the others, wherever it stands.
+	part := j.left / work(max(1, len(d.Statements)-len(j.denies)))
 	verdicts := make([]Verdict, len(d.Statements))
 	for i := range verdicts {
+		rest := j.left - part
+		j.left = part
 		verdicts[i] = j.statement(i)
+		j.left += rest
 	}
 	return verdicts
 }
@@ -40,12 +54,13 @@ func (j *judge) statements() []Verdict {
 var judges = sync.Pool{New: func() any { return new(judge) }}
 
 type judge struct {
-	doc    iampolicy.Document
-	on     Target
-	trust  Trust
-	now    time.Time
-	left   work
-	denies []deny
+	doc      iampolicy.Document
+	on       Target
+	trust    Trust
+	now      time.Time
+	left     work
+	denies   []deny
+	accounts []string // that are no stranger's, in order: the owner's, and those of principals
 
 	versions []resource // of the target, as far as the document tells them apart
 	listed   bool       // versions is filled in
@@ -67,7 +82,7 @@ func (j *judge) tests(to []test, statement int) []test {
 	for i := range conditions {
 		t := newTest(&conditions[i], statement)
 		if j.doc.Variables() {
-			t.values, t.variables = expand(conditions[i].Values, &j.on)
+			t.values, t.variables = expand(conditions[i].Values, &j.on, conditions[i].Key)
 		}
 		to = append(to, t)
 	}
@@ -164,7 +179,7 @@ func (t *trial) verdict() Verdict {
 	case kinds != [4]bool{} && !reached:
 		t.because(Reason{Code: OutOfReach, statement: t.statement, element: actionElement(t.from)})
 	default:
-		if who, ok := t.outsider(); ok {
+		if who, ok := t.outsider(); ok && !t.neverHolds() {
 			v.Level = External
 			t.because(who)
 		}
@@ -228,7 +243,7 @@ func (t *trial) try(kind Kind, left actionSet) {
 	}
 }
 
-func sameDenial(a, b denial) bool { return a.statement == b.statement && a.may == b.may }
+func sameDenial(a, b denial) bool { return a.statement == b.statement }
 
 // search looks for one request; it returns true if that surely gets in.
 func (t *trial) search(kind Kind, service string, on resource, group actionSet, denies []denial) bool {
@@ -238,7 +253,7 @@ func (t *trial) search(kind Kind, service string, on resource, group actionSet, 
 		in, context, decided = t.plain(kind)
 	}
 	if !decided {
-		s := search{kind: kind, service: service, on: t.on, now: t.now, allow: t.tests, denies: denies, left: &t.left}
+		s := search{kind: kind, service: service, on: t.on, now: t.now, accounts: t.accounts, allow: t.tests, denies: denies, left: &t.left}
 		blocked := s.run()
 		switch in = s.found.in; {
 		case in != no:

@@ -67,6 +67,20 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"a Deny for invoking", document(open("", `"Action":"lambda:*"`), open("", `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "url code read control"},
 		{"a Deny for services", document(open(""), open(`"Bool":{"aws:PrincipalIsAWSService":"true"}`, `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "invoke"},
 		{"a Deny for all but one service", document(open(""), open("", `"Effect":"Deny"`, `"NotPrincipal":{"Service":"s3.amazonaws.com"}`)), "any-service", "invoke"},
+		{"a pattern that only the owner's account has", document(open(`"StringLike":{"aws:PrincipalAccount":"11112222333?"},"StringLikeIfExists":{"aws:PrincipalAccount":"*33"}`)), "", ""},
+		{"a pattern that only a named account has", document(open(`"StringLike":{"aws:PrincipalAccount":"44445555666?"},"StringLikeIfExists":{"aws:PrincipalAccount":"*66"}`), open("", `"Principal":{"AWS":"arn:aws:iam::444455556666:root"}`)), "", ""},
+		{"a pattern that a named account has, and others", document(open(`"StringLike":{"aws:PrincipalAccount":["44445555666?","*6"]}`), open("", `"Principal":{"AWS":"arn:aws:iam::444455556666:root"}`)), "any-principal any-principal-url", "invoke"},
+		{"a pattern that a star among the principals would cover, if it were none", document(open(`"StringLike":{"aws:PrincipalAccount":"44445555666?"},"StringLikeIfExists":{"aws:PrincipalAccount":"*66"}`), open("", `"Principal":{"AWS":"arn:aws:iam::44445555666*:root"}`)), "any-principal any-principal-url", "invoke"},
+		{"an ARN that only a named account has", document(open(`"StringLike":{"aws:PrincipalArn":"arn:aws:iam::44445555666?:role/x"},"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*66:*"}`), open("", `"Principal":{"AWS":"444455556666"}`)), "", ""},
+		{"a source that flat text matches and an ARN does not", document(open(`"StringLike":{"aws:SourceArn":"arn:aws:sns:us-east-1:*:topic"},"ArnNotLike":{"aws:SourceArn":"arn:aws:sns:us-east-1:*:topic"}`)), "any-service", "invoke"},
+		{"a Deny for the organization of the function, which is the one of the function", document(open(`"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`), open(`"StringEquals":{"aws:ResourceOrgID":["o-*","${aws:ResourceOrgID}"]}`, `"Effect":"Deny"`)), "", ""},
+		{"a Deny for another organization of the function", document(open(`"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`), open(`"StringEquals":{"aws:ResourceOrgID":["o-*","x${aws:ResourceOrgID}"]}`, `"Effect":"Deny"`)), everyone, "invoke"},
+		{"said not to come through the URL, and not said", document(open(`"Bool":{"lambda:InvokedViaFunctionUrl":"false"},"Null":{"lambda:InvokedViaFunctionUrl":"true"}`)), "", ""},
+		{"a Deny that can be avoided for one action, and one that cannot for the other", document(open("", `"Action":["lambda:InvokeFunction","lambda:GetFunction"]`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`), open("", `"Effect":"Deny"`, `"Action":"lambda:GetFunction"`)), everyone, "invoke"},
+		{"a Deny for half of the addresses", document(open(`"Null":{"aws:SourceIp":"false"}`), open(`"IpAddress":{"aws:SourceIp":"0.0.0.0/1"}`, `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "invoke"},
+		{"an organization of the function, and a Deny that can be avoided", document(open(`"StringLike":{"aws:ResourceOrgID":["o-a1b2c3d4e5","o-*"]}`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`)), everyone, "invoke"},
+		{"a header with the caller's account in it", document(open(`"StringEquals":{"aws:UserAgent":"${aws:PrincipalAccount}"}`)), "anonymous any-principal any-principal-url", "invoke"},
+		{"a header with the caller's name in it, or nothing", document(open(`"StringEquals":{"aws:UserAgent":"x${aws:username, ''}"}`)), everyone, "invoke"},
 		{"a Deny for those without an organization", document(open(""), open(`"Null":{"aws:PrincipalOrgID":"true"}`, `"Effect":"Deny"`)), "any-principal any-principal-url", "invoke"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -86,11 +100,120 @@ func TestWhoIsLetIn(t *testing.T) {
 			if got := strings.Join(access, " "); got != c.access {
 				t.Errorf("access %s, want %s", got, c.access)
 			}
-			urlOnly := !strings.Contains(c.kinds+" ", "any-principal ") && !strings.Contains(c.kinds, "service")
+			urlOnly := c.kinds != "" && !strings.Contains(c.kinds+" ", "any-principal ") && !strings.Contains(c.kinds, "service")
 			if v.FunctionURLOnly() != urlOnly {
 				t.Errorf("a matter of the function URL only: %v", v.FunctionURLOnly())
 			}
 			checkVerdict(t, c.policy, &d, 0, target, v, true)
+		})
+	}
+}
+
+// The search finds the one way in that there is, and sees that there is none (R15).
+func TestTheOneWayIn(t *testing.T) {
+	for _, c := range []struct {
+		name, condition string
+		want            exposure.Level
+	}{
+		{"an empty header", `"StringEquals":{"aws:UserAgent":""}`, exposure.Public},
+		{"a number below the least", `"NumericLessThan":{"aws:MultiFactorAuthAge":"0.5"}`, exposure.Public},
+		{"a number above the greatest", `"NumericGreaterThan":{"aws:MultiFactorAuthAge":"3600"}`, exposure.Public},
+		{"a number between two", `"NumericGreaterThan":{"aws:MultiFactorAuthAge":"10.01"},"NumericLessThan":{"aws:MultiFactorAuthAge":"10.02"}`, exposure.Public},
+		{"a moment before the first", `"DateLessThan":{"aws:TokenIssueTime":"1999-01-01T00:00:00Z"}`, exposure.Public},
+		{"a moment after the last", `"DateGreaterThan":{"aws:TokenIssueTime":"2099-01-01T00:00:00Z"}`, exposure.Public},
+		{"a moment between two", `"DateGreaterThan":{"aws:TokenIssueTime":"2099-01-01T00:00:00Z"},"DateLessThan":{"aws:TokenIssueTime":"2099-01-01T00:00:01Z"}`, exposure.Public},
+		{"the year before a date", `"DateLessThan":{"aws:CurrentTime":"2030"}`, exposure.Public},
+		{"the seconds before a date", `"DateLessThan":{"aws:CurrentTime":"1900000000"}`, exposure.Public},
+		{"a star by its escape", `"StringEquals":{"aws:UserAgent":"${*}"}`, exposure.Public},
+		{"a question mark by its escape", `"StringEquals":{"aws:UserAgent":"${?}"}`, exposure.Public},
+		{"a name that no VPC has", `"StringLike":{"aws:SourceVpc":"vpx*"}`, exposure.Restricted},
+		{"one value of several that is, and one that is not", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringNotEquals":{"aws:TagKeys":"a"}`, exposure.Public},
+		{"an account of which the first digit is open", `"StringLike":{"aws:PrincipalAccount":"?44455556666"}`, exposure.Public},
+		{"an account of which the beginning is open", `"StringLike":{"aws:PrincipalAccount":"*44455556666"}`, exposure.Public},
+		{"a character that no pattern begins with", `"StringLike":{"aws:UserAgent":"?"},"StringNotLike":{"aws:UserAgent":["0*","9"]}`, exposure.Public},
+		{"a resource with a colon in it", `"ArnLike":{"aws:SourceArn":"arn:aws:lambda:us-east-1:*:function:*"},"StringLike":{"aws:SourceArn":"*:x"}`, exposure.ConfusedDeputy},
+		{"what has too many ways, beside what has none", `"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"StringLike":{"aws:UserAgent":["ab*","ac*"]},"StringNotLike":{"aws:UserAgent":["a*","b*","c*"]}`, exposure.External},
+		{"what is not known, of an identity", `"StringRegex":{"aws:PrincipalArn":"${aws:username}"}`, exposure.Undetermined},
+		{"names of an account in any partition", `"ArnLike":{"aws:PrincipalArn":"arn:*:iam::444455556666:role/${aws:username}"}`, exposure.External},
+		{"an account that is not the first two that come to mind", `"StringNotEquals":{"aws:PrincipalAccount":["998877665544","998877665543"]}`, exposure.Public},
+		{"an account of a pattern, less two", `"StringLike":{"aws:PrincipalAccount":"44445555666?"},"StringNotEquals":{"aws:PrincipalAccount":["444455556669","444455556668"]}`, exposure.Public},
+		{"a header that begins in another way", `"StringNotLike":{"aws:UserAgent":"s*"},"Null":{"aws:UserAgent":"false"}`, exposure.Public},
+		{"four patterns that leave nothing", `"StringLike":{"aws:UserAgent":["ab*","ac*"]},"StringNotLike":{"aws:UserAgent":["a*","b*"]}`, exposure.Restricted},
+		{"five patterns that may leave nothing", `"StringLike":{"aws:UserAgent":["ab*","ac*"]},"StringNotLike":{"aws:UserAgent":["a*","b*","c*"]}`, exposure.Undetermined},
+		{"five values of which no set will do", `"ForAllValues:StringEquals":{"aws:TagKeys":["a","b"]},"ForAnyValue:StringEquals":{"aws:TagKeys":["c","d"]}`, exposure.Restricted},
+		{"the one pair of many values", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":["b","c","d","e","f"]},"ForAllValues:StringLike":{"aws:TagKeys":["a","b"]}`, exposure.Public},
+		{"all of many values", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":"b"},"ForAnyValue:ArnLike":{"aws:TagKeys":["a:b:c:d:e:f","g:h:i:j:k:l","m:n:o:p:q:r","s:t:u:v:w:x"]}`, exposure.Public},
+		{"another organization of the function than the one that is named", `"StringNotEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`, exposure.Undetermined},
+		{"the organization of the function, which is its own", `"StringEquals":{"aws:ResourceOrgID":"${aws:ResourceOrgID}"}`, exposure.Public},
+		{"an organization that is as the caller likes", `"StringEquals":{"aws:PrincipalOrgID":"${aws:PrincipalTag/x}"}`, exposure.Public},
+		{"an organization that ends as the caller likes", `"StringLike":{"aws:PrincipalOrgID":"o-*${aws:PrincipalTag/x}"}`, exposure.Public},
+		{"an ARN in which the caller sets the account", `"ArnLike":{"aws:PrincipalArn":"arn:*:iam::${aws:PrincipalTag/x}:role/*"}`, exposure.Public},
+		{"an ARN in which the caller sets a name of somebody else", `"ArnLike":{"aws:PrincipalArn":"arn:*:iam::444455556666:role/${aws:PrincipalTag/x}*"}`, exposure.External},
+		{"an account with a letter in it, however it begins", `"StringLike":{"aws:PrincipalAccount":"${aws:PrincipalTag/x}a*"}`, exposure.Restricted},
+		{"an organization that begins as the caller likes", `"StringLike":{"aws:PrincipalOrgID":"${aws:PrincipalTag/x}*"}`, exposure.Public},
+		{"a source that is not of this region", `"StringNotLike":{"aws:SourceArn":"arn:aws:events:${aws:RequestedRegion}:*"},"Null":{"aws:SourceArn":"false"}`, exposure.ConfusedDeputy},
+		{"a source that is not of this region, as an ARN", `"ArnNotLike":{"aws:SourceArn":"arn:aws:events:${aws:RequestedRegion}:*:*"},"Null":{"aws:SourceArn":"false"}`, exposure.ConfusedDeputy},
+		{"some organization of the function", `"StringLike":{"aws:ResourceOrgID":"o-*"}`, exposure.Public},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			policy := document(open(c.condition))
+			d := parse(t, policy)
+			v := exposure.Judge(d, target, exposure.Trust{}, now)[0]
+			if v.Level != c.want {
+				t.Errorf("%v, want %v\n%s", v.Level, c.want, asJSON(t, v))
+			}
+			checkVerdict(t, policy, &d, 0, target, v, true)
+		})
+	}
+}
+
+// How much of the Internet a range leaves decides, not how it is written (R9).
+func TestAddresses(t *testing.T) {
+	eights := func(n int) string { // ranges of /8, none beside the next
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf("%d.0.0.0/8", 20+4*i))
+		}
+		return quoted(list)
+	}
+	for _, c := range []struct {
+		name, condition string
+		want            exposure.Level
+		address         string // of the first witness
+	}{
+		{"everything", `"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`, exposure.Public, "52.95.110.1"},
+		{"a /8", `"IpAddress":{"aws:SourceIp":"96.0.0.0/8"}`, exposure.Restricted, ""},
+		{"a /7", `"IpAddress":{"aws:SourceIp":"96.0.0.0/7"}`, exposure.Public, "96.0.0.1"},
+		{"a /8 in two halves", `"IpAddress":{"aws:SourceIp":["96.0.0.0/9","96.128.0.0/9"]}`, exposure.Restricted, ""},
+		{"two /8 side by side", `"IpAddress":{"aws:SourceIp":["97.0.0.0/8","96.0.0.0/8"]}`, exposure.Public, "96.0.0.1"},
+		{"two /8 apart", `"IpAddress":{"aws:SourceIp":["96.0.0.0/8","98.0.0.0/8"]}`, exposure.Restricted, ""},
+		{"a range and one inside of it", `"IpAddress":{"aws:SourceIp":["96.0.0.0/7","96.1.0.0/16"]}`, exposure.Public, "96.0.0.1"},
+		{"sixteen /8 apart", `"IpAddress":{"aws:SourceIp":` + eights(16) + `}`, exposure.Restricted, ""},
+		{"seventeen /8 apart", `"IpAddress":{"aws:SourceIp":` + eights(17) + `}`, exposure.Public, "52.95.110.1"},
+		{"a /32 of IPv6", `"IpAddress":{"aws:SourceIp":"2a00:1::/32"}`, exposure.Restricted, ""},
+		{"a /31 of IPv6", `"IpAddress":{"aws:SourceIp":"2a00::/31"}`, exposure.Public, "2a00::1"},
+		{"many /32 of IPv6", `"IpAddress":{"aws:SourceIp":["2a00:1::/32","2a00:3::/32","2a00:5::/32"]}`, exposure.Restricted, ""},
+		{"all but one half", `"NotIpAddress":{"aws:SourceIp":"0.0.0.0/1"},"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`, exposure.Public, "185.199.108.7"},
+		{"all but both halves", `"NotIpAddress":{"aws:SourceIp":["0.0.0.0/1","128.0.0.0/1"]},"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`, exposure.Restricted, ""},
+		{"the one half, but not the other", `"NotIpAddress":{"aws:SourceIp":"128.0.0.0/1"},"IpAddress":{"aws:SourceIp":"0.0.0.0/1"}`, exposure.Public, "52.95.110.1"},
+		{"any address as a text", `"StringLike":{"aws:SourceIp":"*"}`, exposure.Public, ""},
+		{"any address as an ARN", `"ArnLike":{"aws:SourceIp":"*"}`, exposure.Public, ""},
+		{"a star for an address", `"StringEquals":{"aws:SourceIp":"*"}`, exposure.Restricted, ""},
+		{"an address as a text", `"StringLike":{"aws:SourceIp":"203.0.113.7"}`, exposure.Restricted, ""},
+		{"some addresses as a text", `"StringLike":{"aws:SourceIp":"203.*"}`, exposure.Undetermined, ""},
+		{"all that is private", `"IpAddress":{"aws:SourceIp":["10.0.0.0/8","172.16.0.0/12","192.168.0.0/16","fc00::/7"]}`, exposure.Restricted, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			policy := document(open(c.condition))
+			d := parse(t, policy)
+			v := exposure.Judge(d, target, exposure.Trust{}, now)[0]
+			if v.Level != c.want {
+				t.Fatalf("%v, want %v\n%s", v.Level, c.want, asJSON(t, v))
+			}
+			checkVerdict(t, policy, &d, 0, target, v, true)
+			if c.address != "" && contextOf(v.Strangers[0])["aws:sourceip"][0] != c.address {
+				t.Errorf("%s, want it from %s", v.Strangers[0].Sentence(), c.address)
+			}
 		})
 	}
 }
@@ -124,6 +247,8 @@ func TestQualifiers(t *testing.T) {
 		{"a Deny on another alias", document(open("", resource(f(":*"))), deny(f(":test"))), live, exposure.Public},
 		{"a Deny on the function without a qualifier", document(open("", resource(f(":*"))), deny(f(""))), live, exposure.Public},
 		{"a Deny on all but the alias", document(open("", resource(f(":*"))), open("", `"Effect":"Deny"`, `"NotResource":`+f(":live"))), live, exposure.Public},
+		{"another function whose name ends like the alias", document(open("", resource(f("-live")))), live, exposure.Restricted},
+		{"an empty qualifier", document(open("", resource(f(":")))), target, exposure.Restricted},
 		{"a version by a question mark", document(open("", resource(f(":?")))), qualified("7"), exposure.Public},
 		{"two digits by a question mark", document(open("", resource(f(":?")))), qualified("42"), exposure.Restricted},
 
@@ -178,6 +303,11 @@ func TestTrust(t *testing.T) {
 		{"a source in a trusted account", document(open(`"StringEquals":{"aws:SourceAccount":"444455556666"}`, `"Principal":{"Service":"sns.amazonaws.com"}`)), exposure.External, exposure.Restricted},
 		{"a role of a trusted account", document(open(`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::444455556666:role/*"}`)), exposure.External, exposure.Restricted},
 		{"an organization lock by Deny", document(open(""), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`)), exposure.External, exposure.Restricted},
+		{"a trusted account's id, and a star", document(open(`"StringLike":{"aws:PrincipalAccount":"444455556666*"}`)), exposure.External, exposure.Restricted},
+		{"a trusted organization, and a star", document(open(`"StringLike":{"aws:PrincipalOrgID":"o-a1b2c3d4e5*"}`)), exposure.External, exposure.Restricted},
+		{"ARNs that begin with a trusted account", document(open(`"StringLike":{"aws:PrincipalArn":"arn:aws:iam::444455556666*"}`)), exposure.External, exposure.Restricted},
+		{"all ARNs of a trusted account", document(open(`"StringLike":{"aws:PrincipalArn":"arn:aws:iam::444455556666:*"}`)), exposure.External, exposure.Restricted},
+		{"a VPC, and a star", document(open(`"StringLike":{"aws:SourceVpc":"vpc-0a1b2c3d4e5f60718*"}`)), exposure.Restricted, exposure.Restricted},
 		{"everyone", document(open("")), exposure.Public, exposure.Public},
 		{"any service", named(`{"Service":"sns.amazonaws.com"}`), exposure.ConfusedDeputy, exposure.ConfusedDeputy},
 		{"all but a trusted account", document(open("", `"NotPrincipal":{"AWS":"444455556666"}`)), exposure.Public, exposure.Public},
@@ -190,6 +320,69 @@ func TestTrust(t *testing.T) {
 			}
 			if got := exposure.Worst(exposure.Judge(d, target, trust, now)); got != c.trusts {
 				t.Errorf("with trust %v, want %v", got, c.trusts)
+			}
+		})
+	}
+}
+
+// What no request at all can meet restricts, whoever is named beside it (R12), and
+// wherever it stands.
+func TestWhatNeverHoldsRestricts(t *testing.T) {
+	const (
+		org     = `"ForAnyValue:StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`
+		account = `"Principal":{"AWS":"444455556666"}`
+	)
+	for _, c := range []struct {
+		name, condition string
+		want            exposure.Level
+	}{
+		{"a moment that every request has is missing", `"Null":{"aws:CurrentTime":"true"}`, exposure.Restricted},
+		{"a moment that every request has is there", `"Null":{"aws:CurrentTime":"false"}`, exposure.External},
+		{"a date that has passed", `"DateLessThan":{"aws:CurrentTime":"2026-01-01T00:00:00Z"}`, exposure.Restricted},
+		{"a date that has not", `"DateLessThan":{"aws:CurrentTime":"2027-01-01T00:00:00Z"}`, exposure.External},
+		{"seconds that have passed", `"NumericLessThan":{"aws:EpochTime":"1700000000"}`, exposure.Restricted},
+		{"seconds that have not", `"NumericLessThan":{"aws:EpochTime":"1900000000"}`, exposure.External},
+		{"another region", `"StringEquals":{"aws:RequestedRegion":"eu-central-1"}`, exposure.Restricted},
+		{"this region", `"StringEquals":{"aws:RequestedRegion":"us-east-1"}`, exposure.External},
+		{"the function of another account", `"StringNotEquals":{"aws:ResourceAccount":"111122223333"}`, exposure.Restricted},
+		{"a function of two organizations", `"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"},"StringLike":{"aws:ResourceOrgID":"o-f6*"}`, exposure.Restricted},
+		{"no encryption", `"Bool":{"aws:SecureTransport":"false"}`, exposure.Restricted},
+		{"encryption", `"Bool":{"aws:SecureTransport":"true"}`, exposure.External},
+		{"an authentication that there is not", `"StringEquals":{"lambda:FunctionUrlAuthType":"MTLS"}`, exposure.Restricted},
+		{"an authentication that there is", `"StringEquals":{"lambda:FunctionUrlAuthType":"AWS_IAM"}`, exposure.External},
+		{"no value", `"StringEquals":{"aws:PrincipalArn":[]}`, exposure.Restricted},
+		{"a star that is taken literally", `"StringEquals":{"aws:PrincipalArn":"arn:aws:iam::444455556666:*"}`, exposure.Restricted},
+		{"a star that is taken literally, among others", `"StringEquals":{"aws:PrincipalArn":["arn:aws:iam::444455556666:*","arn:aws:iam::444455556666:role/x"]}`, exposure.External},
+		{"a star that is taken literally, if the key is there", `"StringEqualsIfExists":{"aws:PrincipalArn":"arn:aws:iam::444455556666:*"}`, exposure.External},
+		{"a star that is taken literally, of all values", `"ForAllValues:StringEquals":{"aws:PrincipalArn":"arn:aws:iam::444455556666:*"}`, exposure.External},
+		{"anything but a star that is taken literally", `"StringNotEquals":{"aws:PrincipalArn":"arn:aws:iam::444455556666:*"}`, exposure.External},
+		{"a star in a text", `"StringEquals":{"aws:UserAgent":"a*"}`, exposure.External},
+		{"an ARN of five fields", `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::444455556666"}`, exposure.Restricted},
+		{"any ARN", `"ArnLike":{"aws:PrincipalArn":"*"}`, exposure.External},
+		{"a bucket's prefix", `"StringEquals":{"s3:prefix":"x"}`, exposure.Restricted},
+		{"anything but a bucket's prefix", `"StringNotEquals":{"s3:prefix":"x"}`, exposure.External},
+		{"a tag that is two things", `"StringEquals":{"aws:PrincipalTag/team":"blue"},"StringLike":{"aws:PrincipalTag/team":"r*"}`, exposure.Restricted},
+		{"two tags", `"StringEquals":{"aws:PrincipalTag/team":"blue"},"StringLike":{"aws:PrincipalTag/role":"r*"}`, exposure.External},
+		{"no tag, and its value", `"StringEquals":{"aws:PrincipalTag/team":"blue"},"Null":{"aws:PrincipalTag/team":"true"}`, exposure.Restricted},
+		{"in two organizations", `"StringLike":{"aws:PrincipalOrgID":"o-f6g7h8i9j0*"},"StringNotLike":{"aws:PrincipalOrgID":"o-f6*"}`, exposure.Restricted},
+		{"in an organization, and in none", `"StringLike":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"Null":{"aws:PrincipalOrgID":"true"}`, exposure.Restricted},
+		{"an office, and not an office", `"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},"NotIpAddress":{"aws:SourceIp":"10.0.0.0/8"}`, exposure.Restricted},
+		{"an office", `"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},"NotIpAddress":{"aws:SourceIp":"10.0.0.0/9"}`, exposure.External},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, statement := range []string{
+				open(c.condition, account),
+				open(org+","+c.condition, `"Principal":{"AWS":"*"}`),
+				open(c.condition+","+org, `"Principal":{"AWS":"*"}`),
+			} {
+				v := exposure.Judge(parse(t, document(statement)), target, exposure.Trust{}, now)[0]
+				if v.Level != c.want {
+					t.Errorf("%v, want %v\n%s", v.Level, c.want, statement)
+				}
+				said := slices.ContainsFunc(v.Reasons, func(r exposure.Reason) bool { return r.Code == exposure.NeverHolds })
+				if said != (c.want == exposure.Restricted) {
+					t.Errorf("said to hold never: %t\n%s\n%s", said, statement, asJSON(t, v.Reasons))
+				}
 			}
 		})
 	}
@@ -212,6 +405,26 @@ func TestTheMomentDecides(t *testing.T) {
 	}
 }
 
+// The very moment is neither before nor after itself.
+func TestTheVeryMoment(t *testing.T) {
+	for operator, holds := range map[string]bool{
+		"Equals": true, "NotEquals": false, "LessThan": false, "LessThanEquals": true, "GreaterThan": false, "GreaterThanEquals": true,
+	} {
+		want := exposure.Restricted
+		if holds {
+			want = exposure.Public
+		}
+		for _, condition := range []string{
+			fmt.Sprintf(`"Date%s":{"aws:CurrentTime":%q}`, operator, now.Format(time.RFC3339)),
+			fmt.Sprintf(`"Numeric%s":{"aws:EpochTime":"%d"}`, operator, now.Unix()),
+		} {
+			if got := exposure.Worst(exposure.Judge(parse(t, document(open(condition))), target, exposure.Trust{}, now)); got != want {
+				t.Errorf("%v, want %v: %s", got, want, condition)
+			}
+		}
+	}
+}
+
 // Worst is by rank, and the zero value is not the best.
 func TestWorst(t *testing.T) {
 	order := []exposure.Level{exposure.Restricted, exposure.External, exposure.ConfusedDeputy, exposure.Undetermined, exposure.Public}
@@ -229,8 +442,8 @@ func TestWorst(t *testing.T) {
 	if got := exposure.Worst([]exposure.Verdict{{}}); got != exposure.Undetermined {
 		t.Errorf("worst of a verdict that nobody filled in is %v", got)
 	}
-	if got := fmt.Sprint(exposure.Level(99)); got != "undetermined" {
-		t.Errorf("an impossible level is %s", got)
+	if got := fmt.Sprint(exposure.Level(-1), exposure.Public+1, exposure.Level(99)); got != "undetermined undetermined undetermined" {
+		t.Errorf("impossible levels are %s", got)
 	}
 }
 
@@ -250,6 +463,8 @@ func TestReasonsNameTheElements(t *testing.T) {
 		{document(open("", `"Principal":{"AWS":"111122223333"}`)), []string{"principal-named $.Statement[0].Principal"}},
 		{document(open(`"StringRegex":{"aws:UserAgent":"x"}`)), []string{"principal-everyone $.Statement[0].Principal", "condition-unknown-operator $.Statement[0].Condition.StringRegex['aws:UserAgent']"}},
 		{document(`{"Effect":"Maybe","Principal":"*","Action":"*"}`), []string{"effect-grants-nothing $.Statement[0].Effect"}},
+		{document(open(`"NumericEquals":{"aws:UserAgent":"x"},"NumericLessThan":{"aws:UserAgent":"1"}`)), []string{"principal-everyone $.Statement[0].Principal", "condition-unknown-outcome $.Statement[0].Condition.NumericEquals['aws:UserAgent']"}},
+		{document(open("", `"Resource":"${aws:PrincipalTag/x}"`)), []string{"principal-everyone $.Statement[0].Principal", "resource-unknown $.Statement[0].Resource"}},
 		{document(`"x"`), []string{"unreadable $.Statement[0]"}},
 	} {
 		var got []string
@@ -259,5 +474,83 @@ func TestReasonsNameTheElements(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s\ngot  %q\nwant %q", c.policy, got, c.want)
 		}
+	}
+}
+
+// The text of a reason says in what way its element decides.
+func TestReasonsSayWhy(t *testing.T) {
+	toService := `"Principal":{"Service":"sns.amazonaws.com"}`
+	for _, c := range []struct{ name, policy, says string }{
+		{"somebody else's organization", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`)), "keeps strangers out: a stranger's value is another one"},
+		{"a private network", document(open(`"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}`)), "keeps strangers out: a stranger has no address there"},
+		{"a caller's key for a service", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, toService)), "keeps strangers out: requests of a service do not have this key"},
+		{"a closed set of values", document(open(`"StringEquals":{"lambda:InvokedViaFunctionUrl":"maybe"}`)), "keeps strangers out: requests of other accounts have another value"},
+		{"a moment that has passed", document(open(`"DateLessThan":{"aws:CurrentTime":"2020-01-01"}`)), "can never hold: the function, or the time, has another value"},
+		{"a moment that has passed, for somebody named", document(open(`"DateLessThan":{"aws:CurrentTime":"2020-01-01"}`, `"Principal":{"AWS":"444455556666"}`)), "can never hold: the function, or the time, has another value"},
+		{"two organizations of the function, for somebody named", document(open(`"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"},"StringLike":{"aws:ResourceOrgID":"o-f6*"}`, `"Principal":{"AWS":"444455556666"}`)), "can never hold: the function, or the time, has another value"},
+		{"two tags, for somebody named", document(open(`"StringEquals":{"aws:username":"a"},"StringLike":{"aws:username":"b*"}`, `"Principal":{"AWS":"444455556666"}`)), "can never hold: no request has such a value"},
+		{"a star that is none", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-*"}`)), "can never hold: StringEquals takes * and ? literally"},
+		{"an ARN that is none", document(open(`"ArnLike":{"aws:PrincipalArn":"role/x"}`)), "can never hold: an ARN has six fields"},
+		{"a key of another service", document(open(`"StringEquals":{"s3:prefix":"x"}`)), "can never hold: requests to Lambda do not carry a key of another service"},
+		{"no value", document(open(`"StringEquals":{"aws:PrincipalOrgID":[]}`)), "can never hold: it has no value"},
+		{"a variable that is never the same", document(open(`"StringEquals":{"aws:username":"x${aws:username}"},"Null":{"aws:username":"false"}`)), "keeps strangers out: its policy variable has another value in every request of a stranger"},
+		{"a variable in what has to be decided", document(open(`"StringEquals":{"aws:UserAgent":"${aws:ResourceTag/x}"}`)), "cannot be decided: it has a policy variable"},
+		{"a service", document(open("", toService)), "admits an AWS service, which acts for any account: sns.amazonaws.com"},
+		{"an outsider", document(open("", `"Principal":{"AWS":["111122223333","444455556666"]}`)), "names an outsider: 444455556666"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var said []string
+			for _, r := range exposure.Judge(parse(t, c.policy), target, exposure.Trust{}, now)[0].Reasons {
+				said = append(said, r.Text())
+			}
+			if !slices.ContainsFunc(said, func(text string) bool { return strings.HasPrefix(text, c.says) }) {
+				t.Errorf("%q is not among %q", c.says, said)
+			}
+		})
+	}
+}
+
+// A witness tells one request, for people and for machines (R19).
+func TestWitnesses(t *testing.T) {
+	live, unknown := target, exposure.Target{Account: ownerAccount}
+	live.Qualifier = "live"
+	service := func(s string) string { return open("", `"Principal":{"Service":"`+s+`"}`) }
+	for _, c := range []struct {
+		name, statement string
+		on              exposure.Target
+		witness         int
+		sentence, json  string
+	}{
+		{"signed", open(""), target, 0, `any AWS account can call lambda:InvokeFunction on f (signed)`,
+			`{"kind":"any-principal","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"unsigned, of an alias", open("", `"Resource":"`+functionARN+`:live"`), live, 1, `anybody on the Internet can call lambda:InvokeFunction on f:live (through the function URL, unsigned)`,
+			`{"kind":"anonymous","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"a function that is not known", open(""), unknown, 0, `any AWS account can call lambda:InvokeFunction (signed)`,
+			`{"kind":"any-principal","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"any service", open(""), target, 3, `any AWS service, acting for any account, can call lambda:InvokeFunction on f`,
+			`{"kind":"any-service","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"a star for a service", service("*"), target, 0, `any AWS service, acting for any account, can call lambda:InvokeFunction on f`,
+			`{"kind":"any-service","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"one service", service("sns.amazonaws.com"), target, 0, `sns.amazonaws.com, acting for any AWS account, can call lambda:InvokeFunction on f`,
+			`{"kind":"any-service","action":"lambda:InvokeFunction","context":{},"sentence":`},
+		{"what the caller sets and has", open(`"StringEquals":{"aws:PrincipalTag/team":"bl\"ue"},"StringLike":{"aws:PrincipalAccount":"9*"}`), target, 0,
+			`any AWS account can call lambda:InvokeFunction on f (signed; aws:PrincipalTag/team = "bl\"ue", which the caller sets; aws:PrincipalAccount = "998877665544", which is the caller's own)`,
+			`{"kind":"any-principal","action":"lambda:InvokeFunction","context":{"aws:PrincipalTag/team":"bl\"ue","aws:PrincipalAccount":"998877665544"},"sentence":`},
+		{"one address of many", open(`"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}`), target, 0,
+			`any AWS account can call lambda:InvokeFunction on f (signed; aws:SourceIp = "52.95.110.1", which is one address of many)`,
+			`{"kind":"any-principal","action":"lambda:InvokeFunction","context":{"aws:SourceIp":"52.95.110.1"},"sentence":`},
+		{"several values", open(`"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":"b"}`), target, 0,
+			`any AWS account can call lambda:InvokeFunction on f (signed; aws:TagKeys = "a", "b", which the caller sets)`,
+			`{"kind":"any-principal","action":"lambda:InvokeFunction","context":{"aws:TagKeys":["a","b"]},"sentence":`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := exposure.Judge(parse(t, document(c.statement)), c.on, exposure.Trust{}, now)[0].Strangers[c.witness]
+			if got := w.Sentence(); got != c.sentence {
+				t.Errorf("%s\nwant %s", got, c.sentence)
+			}
+			if got, want := asJSON(t, w), c.json+quoted(c.sentence)+"}"; got != want {
+				t.Errorf("%s\nwant %s", got, want)
+			}
+		})
 	}
 }

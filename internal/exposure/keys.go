@@ -235,8 +235,7 @@ func (id identity) fixes(pattern string, arn bool) bool {
 	case orgID:
 		return isOrg(p)
 	case orgPath:
-		org, _, closed := strings.Cut(p, "/")
-		return closed && org != "" || isOrg(p)
+		return isOrg(p) || strings.Contains(p, "/")
 	case userID:
 		return strings.Contains(p, ":")
 	case vpcID:

@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"bytes"
 	"math"
 	"net/netip"
 	"slices"
@@ -105,14 +106,12 @@ func newTest(c *iampolicy.Condition, statement int) test {
 	t := test{from: c, statement: statement, key: lookUp(c.Key), values: c.Values}
 	var buf [64]byte
 	name := lower(buf[:0], c.Operator)
-	if rest, ok := cutPrefix(name, "forallvalues:"); ok {
+	if rest, ok := bytes.CutPrefix(name, []byte("forallvalues:")); ok {
 		t.quantifier, name = forAll, rest
-	} else if rest, ok := cutPrefix(name, "foranyvalue:"); ok {
+	} else if rest, ok := bytes.CutPrefix(name, []byte("foranyvalue:")); ok {
 		t.quantifier, name = forAny, rest
 	}
-	if n := len(name) - len("ifexists"); n > 0 && string(name[n:]) == "ifexists" {
-		t.ifExists, name = true, name[:n]
-	}
+	name, t.ifExists = bytes.CutSuffix(name, []byte("ifexists"))
 	t.operator = operatorIndex[string(name)]
 	if t.operator != nil && t.operator.operand == presence && (t.ifExists || t.quantifier != single) {
 		t.operator = nil // there is no NullIfExists
@@ -121,13 +120,6 @@ func newTest(c *iampolicy.Condition, statement int) test {
 		t.operator = nil // text with the two characters that stand for escapes here
 	}
 	return t
-}
-
-func cutPrefix(b []byte, prefix string) ([]byte, bool) {
-	if len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix {
-		return b[len(prefix):], true
-	}
-	return b, false
 }
 
 // value is what a request has for one key: nothing, or one or more texts.

@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -156,9 +157,7 @@ func solve(cs []constraint, only string, left *work) (text string, found tri) {
 			for k := n; nodes[k].parent >= 0; k = nodes[k].parent {
 				out = append(out, nodes[k].by)
 			}
-			for a, b := 0, len(out)-1; a < b; a, b = a+1, b-1 {
-				out[a], out[b] = out[b], out[a]
-			}
+			slices.Reverse(out)
 			if text = string(out); !utf8.ValidString(text) || !allMet(cs, text) {
 				return "", unknown // a ? took part of a character
 			}

@@ -98,7 +98,7 @@ func (j *judge) qualified(function string) (list []resource) {
 	for i := range j.doc.Statements {
 		for _, p := range j.doc.Statements[i].Resource.List {
 			if j.doc.Variables() {
-				filled, _ := expand([]string{p}, &j.on)
+				filled, _ := expand([]string{p}, &j.on, "")
 				p = filled[0]
 			}
 			before, after, wild := strings.Cut(p, "*")
@@ -164,7 +164,7 @@ func (j *judge) named(p *iampolicy.Patterns, arn string) tri {
 			break
 		}
 		if j.doc.Variables() && strings.Contains(pattern, "${") {
-			filled, open := expand([]string{pattern}, &j.on)
+			filled, open := expand([]string{pattern}, &j.on, "")
 			if open {
 				out = max(out, unknown)
 				continue

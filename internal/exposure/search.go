@@ -10,13 +10,15 @@ import (
 // resource: a value for every key that the Allow or a Deny in its way looks at.
 // One key has one value throughout (R15).
 type search struct {
-	kind    Kind
-	service string // for AnyService, the one that calls; "" is one that nothing names
-	on      Target
-	now     time.Time
-	allow   []test
-	denies  []denial
-	left    *work
+	kind     Kind
+	service  string // for AnyService, the one that calls; "" is one that nothing names
+	on       Target
+	now      time.Time
+	accounts []string // that are no stranger's, in order
+	allow    []test
+	denies   []denial
+	left     *work
+	anybody  bool // not only strangers: a key can have the values of those whom the policy names
 
 	uses  []*use
 	tied  []*test // those with a policy variable

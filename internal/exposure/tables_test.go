@@ -218,6 +218,13 @@ func TestTablesAreInOrder(t *testing.T) {
 			t.Errorf("operator %s is not found", op.name)
 		}
 	}
+	for _, service := range strings.Fields(foreign) {
+		for _, spelled := range []string{service + ":x", strings.ToUpper(service) + ":x/y"} {
+			if got := lookUp(spelled); got.name != foreignKey.name {
+				t.Errorf("lookUp(%s) is %s", spelled, got.name)
+			}
+		}
+	}
 	for _, key := range []string{"", ":", "/", "aws:", "aws:PrincipalTag", "aws:resourcetags/x", "lambda:Other", "aws", "cognito-identity.amazonaws.com:aud"} {
 		if got := lookUp(key); got.name != unknownKey.name {
 			t.Errorf("lookUp(%q) is %s", key, got.name)

@@ -9,8 +9,10 @@ import (
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 
 // expand fills in what is known without a request: the escapes, and the keys that
-// are of the function. Variables reports that some value still has a variable.
-func expand(values []string, on *Target) (out []string, variables bool) {
+// are of the function, but for the key that the values are compared with: that one
+// is equal to itself, whatever it holds. Variables reports that some value still has
+// a variable.
+func expand(values []string, on *Target, with string) (out []string, variables bool) {
 	some := false
 	for _, v := range values {
 		some = some || strings.IndexByte(v, '$') >= 0
@@ -25,6 +27,9 @@ func expand(values []string, on *Target) (out []string, variables bool) {
 	out = make([]string, len(values))
 	for i, v := range values {
 		out[i] = walk(v, func(name string) (string, bool) {
+			if strings.EqualFold(name, with) {
+				return "", false
+			}
 			switch strings.ToLower(name) {
 			case "*":
 				return string(literalStar), true
@@ -144,15 +149,34 @@ func (s *search) linkOnce() {
 			}
 			if s.domainOf(from).source == free {
 				for _, to := range toValues {
-					if rest, ok := strings.CutPrefix(to.text, va.before); ok && to.present {
-						if rest, ok := strings.CutSuffix(rest, va.after); ok {
-							from.links = append(from.links, rest)
-						}
+					if rest, ok := s.filling(t, va, to.text); ok && to.present {
+						from.links = append(from.links, rest)
 					}
 				}
 			}
 		}
 	}
+}
+
+// filling is what the variable must hold for its value to match the text: what the
+// text has in its place or, beside wildcards, as much of the text as will do.
+func (s *search) filling(t *test, va variable, text string) (string, bool) {
+	if rest, ok := strings.CutPrefix(text, va.before); ok {
+		if rest, ok := strings.CutSuffix(rest, va.after); ok {
+			return rest, true
+		}
+	}
+	if t.operator == nil || t.operator.operand != pattern && t.operator.operand != arnPattern || !hasWildcard(va.before+va.after) {
+		return "", false
+	}
+	for from := range text {
+		for to := len(text); to >= from && s.left.spend(1); to-- {
+			if rest := text[from:to]; t.operator.holds(va.before+escape.Replace(rest)+va.after, text) == yes {
+				return rest, true
+			}
+		}
+	}
+	return "", false
 }
 
 // avoid adds values that a pattern with a variable does not match.

@@ -68,6 +68,6 @@ func (s *Settings) own(a Actor) bool {
 func (s *Settings) elsewhere(r Resource) bool {
 	return slices.ContainsFunc(s.OwnRoles, func(role string) bool {
 		fields := strings.Split(role, ":")
-		return len(fields) > 4 && fields[4] != r.Account
+		return len(fields) == 6 && fields[4] != r.Account
 	})
 }

@@ -34,10 +34,10 @@ func TestSeverity(t *testing.T) {
 
 func TestWhatNobodyFilledInIsSevere(t *testing.T) {
 	var zero guard.Finding
-	if zero.Severity.String() != "high" || guard.Severity(99).String() != "high" || guard.Severity(-1).String() != "high" {
+	if zero.Severity.String() != "high" || guard.Severity(99).String() != "high" || guard.Severity(-1).String() != "high" || guard.Severity(len(guard.Severities())).String() != "high" {
 		t.Error("an unknown severity passes for harmless")
 	}
-	if (guard.FunctionURL{}).State.String() != "unknown" || guard.URLState(99).String() != "unknown" {
+	if (guard.FunctionURL{}).State.String() != "unknown" || guard.URLState(99).String() != "unknown" || (guard.Latent+1).String() != "unknown" {
 		t.Error("an unknown URL passes for harmless")
 	}
 	if got := guard.Severities(); len(got) != 5 || got[0] != guard.Critical || got[4] != guard.Informational {
@@ -91,11 +91,12 @@ func TestTheToolThatMadeTheCall(t *testing.T) {
 // TestNextSteps reads the steps of the examples as a person would.
 func TestNextSteps(t *testing.T) {
 	want := map[string][]string{ // the beginning of each, in order
-		"reverted":                {"Ask whoever made the call", "If they did not: revoke the sessions", "The call says that Terraform made it", "Look for what else", "Find out whether it was used", "If it was meant to be open"},
+		"reverted":                {"Ask whoever made the call", "If they did not: revoke the sessions", "The call says that Terraform made it", "Look for what else", "Find out whether it was used while it was open: metrics Invocations and UrlRequestCount of `orders:live` in CloudWatch from 2026-11-23T11:59:19Z to 2026-11-23T12:00:00Z,", "If it was meant to be open"},
 		"audited":                 {"It is open.", "Ask whoever", "If they did not", "The call says", "Look for", "Find out"},
 		"audited-sweep":           {"It is open.", "Find out who opened it", "Look for", "Find out whether"},
 		"exempt":                  {"Nothing to do: an exemption covers it until 2026-12-23T12:00:00Z."},
 		"needs-review":            {"Judge the statement yourself", "Ask whoever", "If they", "The call", "Look", "Find"},
+		"needs-review-document":   {"Read the policy yourself", "Ask", "If they", "The call", "Look", "Find"},
 		"failed":                  {"It may still be open: read the error, then look with: `aws lambda get-policy --region=eu-central-1 --function-name=orders:live`.", "If other", "Ask", "If", "The call", "Look", "Find"},
 		"audited-external":        {"Ask the owner whether the outsider"},
 		"audited-confused-deputy": {"Bind the service to your own resources"},
@@ -116,6 +117,42 @@ func TestNextSteps(t *testing.T) {
 				t.Errorf("%s: %q", x.Name, steps)
 			}
 		}
+	}
+}
+
+// What is to be copied names the statement and the event, or says that nothing can.
+func TestNextStepsName(t *testing.T) {
+	live := orders
+	live.Qualifier = "live"
+	long := func(n int) string { return strings.Repeat("a", n) }
+	for _, tt := range []struct {
+		name     string
+		resource guard.Resource
+		sid, id  string
+		want     string
+	}{
+		{"the statement", orders, "a", "0a1b", "`aws lambda remove-permission --region=eu-central-1 --function-name=orders --statement-id=a`"},
+		{"the statement of an alias", live, "a", "0a1b", "`aws lambda remove-permission --region=eu-central-1 --function-name=orders --qualifier=live --statement-id=a`"},
+		{"the longest Sid", orders, long(100), "0a1b", "--statement-id=" + long(100) + "`"},
+		{"a Sid that is longer", orders, long(101), "0a1b", "(no Sid names the statement)"},
+		{"no Sid", orders, "", "0a1b", "(no Sid names the statement)"},
+		{"the event", orders, "a", "0a1b", "under event id `0a1b`"},
+		{"the longest event id", orders, "a", long(64), "under event id `" + long(64) + "`"},
+		{"an event id that is longer", orders, "a", long(65), "under event id `UNKNOWN`"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(audit)
+			w.policies.Put(tt.resource, document(strings.Replace(public(tt.sid), orders.ARN(), tt.resource.ARN(), 1)))
+			c := candidate("")
+			c.Resource, c.EventID = tt.resource, tt.id
+			fs, err := w.guard().Respond(t.Context(), c)
+			if err != nil || len(fs) != 1 {
+				t.Fatalf("%v, %+v", err, fs)
+			}
+			if steps := strings.Join(fs[0].NextSteps, "\n"); !strings.Contains(steps, tt.want) {
+				t.Errorf("%q is not in\n%s", tt.want, steps)
+			}
+		})
 	}
 }
 

@@ -23,17 +23,20 @@ func candidate(statement string) guard.Candidate {
 }
 
 func TestNothingIsRemovedWithoutEvidence(t *testing.T) {
-	w := newWorld(enforce, public("a"), restricted("x"))
+	w := newWorld(enforce, public("a"), unclear("q"), restricted("x"))
 	w.evidence.Err = errors.New("disk full")
 	fs, err := w.guard().Respond(t.Context(), candidate(public("a")))
 	w.check(t, fs, err)
 	if !errors.Is(err, w.evidence.Err) {
 		t.Errorf("error %v", err)
 	}
-	if got := summary(fs); got != "a=failed" {
-		t.Errorf("findings %q", got)
+	if got := summary(fs); got != "a=failed q=needs-review" {
+		t.Fatalf("findings %q", got)
 	}
-	if got := w.sids(); got != "a x" {
+	if failed, other := fs[0].Error, fs[1].Error; !strings.Contains(failed, "disk full") || other != "" {
+		t.Errorf("what failed says %q, what was not to be removed %q", failed, other)
+	}
+	if got := w.sids(); got != "a q x" {
 		t.Errorf("the policy has %q", got)
 	}
 }
@@ -52,31 +55,47 @@ func TestAFailingSinkDoesNotSilenceTheOther(t *testing.T) {
 }
 
 // patient is a sink that answers when its time is up.
-type patient struct{ deadline chan time.Time }
+type patient struct {
+	deadline chan time.Time
+	ended    chan error // already when it was asked
+}
 
 func (p patient) Name() string { return "patient" }
 
 func (p patient) Report(ctx context.Context, _ guard.Finding) error {
 	at, _ := ctx.Deadline()
 	p.deadline <- at
+	p.ended <- ctx.Err()
 	return ctx.Err()
 }
 
 func TestFindingsAreReportedWhenTheTimeIsUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	testReported(t, ctx, context.Canceled, "a=failed")
+}
+
+func TestFindingsAreReportedWhileThereIsTime(t *testing.T) {
+	testReported(t, t.Context(), nil, "a=reverted")
+}
+
+func testReported(t *testing.T, ctx context.Context, want error, outcome string) {
+	t.Helper()
 	w := newWorld(enforce, public("a"))
-	sink := patient{make(chan time.Time, 1)}
+	sink := patient{make(chan time.Time, 1), make(chan error, 1)}
 	g := guard.New(w, nil, []guard.Sink{sink, w.sinks[0]}, w.evidence, w.clock, enforce)
 	fs, err := g.Respond(ctx, candidate(public("a")))
-	if !errors.Is(err, context.Canceled) {
+	if !errors.Is(err, want) {
 		t.Errorf("error %v", err)
 	}
-	if got := summary(fs) + ", reported " + summary(w.sinks[0].Findings()); got != "a=failed, reported a=failed" {
+	if got := summary(fs) + ", reported " + summary(w.sinks[0].Findings()); got != outcome+", reported "+outcome {
 		t.Error(got)
 	}
 	if (<-sink.deadline).IsZero() {
 		t.Error("a sink got a context without a deadline")
+	}
+	if err := <-sink.ended; err != nil {
+		t.Errorf("a sink got a context that had ended: %v", err)
 	}
 }
 

@@ -283,6 +283,8 @@ func TestRespond(t *testing.T) {
 			policy: []string{public("a")}, event: public("a"), findings: "a=reverted", calls: 3},
 		{name: "two statements of one content are one finding and one write", settings: enforce,
 			policy: []string{public("a"), restricted("x"), public("a")}, event: public("a"), findings: "a=reverted", left: "x", calls: 3},
+		{name: "what stands behind the second of one content goes too", settings: enforce,
+			policy: []string{public("a"), public("a"), public("b")}, event: public("a"), findings: "a=reverted b=reverted", calls: 3},
 		{name: "two contents under one Sid are two statements", settings: enforce,
 			policy: []string{public("a"), restricted("a")}, event: public("a"), findings: "a=reverted", left: "a", calls: 3},
 		{name: "the order of members makes no other statement", settings: enforce, policy: []string{public("a")},
@@ -480,6 +482,12 @@ func TestRespond(t *testing.T) {
 			faults: func(w *world) {
 				w.policies.Order(guardtest.Remove,
 					guardtest.Fault{After: func() { w.put(restricted("x"), public("b")) }}, guardtest.Fault{Err: boom})
+			}},
+		{name: "so is one that vanishes behind another that stays", settings: enforce,
+			policy: []string{restricted("x"), public("a"), restricted("y")}, event: public("a"),
+			findings: "a=failed", left: "x", calls: 4, err: `other statements have vanished too: "y"`,
+			faults: func(w *world) {
+				w.policies.Order(guardtest.Remove, guardtest.Fault{After: func() { w.put(restricted("x")) }})
 			}},
 		{name: "a neighbour that vanishes with it is an alarm", settings: enforce,
 			policy: []string{restricted("x"), public("a"), restricted("y")}, event: public("a"),

@@ -56,6 +56,9 @@ func TestRestoreCommand(t *testing.T) {
 
 		{"a star among the AWS principals", orders, allow(`"Principal":{"AWS":"*"},"Action":"lambda:InvokeFunction"`), ""},
 		{"two principals", orders, allow(`"Principal":{"AWS":["arn:aws:iam::444455556666:root","arn:aws:iam::777788889999:root"]},"Action":"lambda:InvokeFunction"`), ""},
+		{"an account by its number", orders, allow(`"Principal":{"AWS":"444455556666"},"Action":"lambda:InvokeFunction"`), ""},
+		{"a principal with a space in it", orders, allow(`"Principal":{"AWS":"arn:aws:iam::444455556666:role/a b"},"Action":"lambda:InvokeFunction"`), ""},
+		{"two services", orders, allow(`"Principal":{"Service":["s3.amazonaws.com","sns.amazonaws.com"]},"Action":"lambda:InvokeFunction"`), ""},
 		{"NotPrincipal", orders, allow(`"NotPrincipal":"*","Action":"lambda:InvokeFunction"`), ""},
 		{"two actions", orders, allow(`"Principal":"*","Action":["lambda:InvokeFunction","lambda:GetFunction"]`), ""},
 		{"one action in a list", orders, allow(`"Principal":"*","Action":["lambda:InvokeFunction"]`), ""},
@@ -71,6 +74,11 @@ func TestRestoreCommand(t *testing.T) {
 		{"a condition in other letters", orders, allow(`"Principal":"*","Action":"lambda:InvokeFunction","Condition":{"bool":{"lambda:InvokedViaFunctionUrl":"true"}}`), ""},
 		{"a condition with a boolean", orders, allow(`"Principal":"*","Action":"lambda:InvokeFunction","Condition":{"Bool":{"lambda:InvokedViaFunctionUrl":true}}`), ""},
 		{"a condition with two values", orders, allow(`"Principal":"*","Action":"lambda:InvokeFunction","Condition":{"StringEquals":{"AWS:SourceAccount":["111122223333","444455556666"]}}`), ""},
+		{"a source that is no ARN", orders, allow(`"Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Condition":{"ArnLike":{"AWS:SourceArn":"*"}}`), ""},
+		{"an account that is no number", orders, allow(`"Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Condition":{"StringEquals":{"AWS:SourceAccount":"1111*"}}`), ""},
+		{"an organization without a prefix", orders, allow(`"Principal":"*","Action":"lambda:InvokeFunction","Condition":{"StringEquals":{"aws:PrincipalOrgID":"a1b2c3d4e5"}}`), ""},
+		{"an organization that is a prefix", orders, allow(`"Principal":"*","Action":"lambda:InvokeFunction","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-"}}`), ""},
+		{"more than true", orders, allow(`"Principal":"*","Action":"lambda:InvokeFunction","Condition":{"Bool":{"lambda:InvokedViaFunctionUrl":"trueish"}}`), ""},
 		{"an auth type that Lambda does not take with this action", orders, allow(`"Principal":"*","Action":"lambda:InvokeFunction","Condition":{"StringEquals":{"lambda:FunctionUrlAuthType":"NONE"}}`), ""},
 		{"no Sid", orders, `{"Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"` + orders.ARN() + `"}`, ""},
 		{"a Sid with a dot", orders, strings.Replace(public("a"), `"Sid":"a"`, `"Sid":"a.b"`, 1), ""},
@@ -85,7 +93,7 @@ func TestRestoreCommand(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			before := "{\"Version\":\"2012-10-17\",\n\t\"Statement\":[" + tt.statement + "]}"
+			before := "\n{\"Version\":\"2012-10-17\",\n\t\"Statement\":[" + tt.statement + "]}"
 			got := guard.RestoreCommand(tt.resource, d.Statements[0], before)
 			if tt.want != "" && got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)

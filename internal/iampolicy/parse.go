@@ -406,6 +406,7 @@ func (p *parser) scalar(element string, scalars bool) (string, error) {
 func (p *parser) text1(element string) (string, error) { return p.scalar(element, false) }
 
 // str reads a string token, as a part of the text itself where it has no escapes.
+// Every string that is read stands in an object: something is before it.
 func (p *parser) str() (string, error) {
 	tok, err := p.dec.ReadToken()
 	if err != nil {
@@ -414,14 +415,10 @@ func (p *parser) str() (string, error) {
 	if tok.Kind() != '"' {
 		return "", p.fail("want text")
 	}
-	end := int(p.dec.InputOffset()) - 1
-	if end < 0 || end >= len(p.text) {
-		return tok.String(), nil
-	}
-	if start := strings.LastIndexByte(p.text[:end], '"'); start >= 0 {
-		if s := p.text[start+1 : end]; strings.IndexByte(s, '\\') < 0 && (start == 0 || p.text[start-1] != '\\') {
-			return s, nil
-		}
+	end := int(p.dec.InputOffset()) - 1 // of the closing quote
+	start := strings.LastIndexByte(p.text[:end], '"')
+	if s := p.text[start+1 : end]; strings.IndexByte(s, '\\') < 0 && p.text[start-1] != '\\' {
+		return s, nil
 	}
 	return tok.String(), nil
 }

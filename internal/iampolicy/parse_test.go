@@ -213,8 +213,8 @@ func TestAnUnknownElementOfTheDocumentCostsAllStatements(t *testing.T) {
 func TestWhatIsNoPolicyIsAnError(t *testing.T) {
 	nested := strings.Repeat("[", 100_000)
 	for _, c := range []struct{ name, text, says string }{
-		{"nothing", "", "EOF"},
-		{"blank", " \n", "EOF"},
+		{"nothing", "", "unexpected EOF"},
+		{"blank", " \n", "unexpected EOF"},
 		{"null", "null", "object"},
 		{"text", `"Allow"`, "object"},
 		{"a list", `[` + before + `]`, "object"},
@@ -228,7 +228,8 @@ func TestWhatIsNoPolicyIsAnError(t *testing.T) {
 		{"a comma too many", `{"Statement":[` + before + `,]}`, ""},
 		{"a comma missing", `{"Statement":[` + before + behind + `]}`, ""},
 		{"a comment", `{"Statement":[/* no */]}`, ""},
-		{"single quotes", `{'Statement':[]}`, ""},
+		{"single quotes", `{'Statement':[]}`, `invalid character '\''`},
+		{"a letter", `x`, "invalid character 'x'"},
 		{"a second document behind it", `{"Statement":[]}{"Statement":[` + before + `]}`, "more text"},
 		{"text behind it", `{"Statement":[]} x`, ""},
 		{"not UTF-8", "{\"Statement\":[{\"Sid\":\"\xff\"}]}", "UTF-8"},
