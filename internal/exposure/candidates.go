@@ -82,6 +82,7 @@ func (s *search) domainOf(u *use) domain {
 
 // ownersOrg is the organization of the function, which is not known: taken to be
 // one that the policy names, if it names any, since the owner would name their own.
+// The account may be in none.
 func (s *search) ownersOrg(u *use) (out []value) {
 	for _, t := range u.tests {
 		for _, v := range t.values {
@@ -90,7 +91,7 @@ func (s *search) ownersOrg(u *use) (out []value) {
 			}
 		}
 	}
-	return append(out, value{present: true, text: ownersOrg, doubtful: len(out) > 0})
+	return append(out, value{present: true, text: ownersOrg, doubtful: len(out) > 0}, value{doubtful: true})
 }
 
 // generate makes texts for a key that the stranger chooses or, with theirs, that

@@ -112,7 +112,7 @@ func checkChat(t *testing.T, body string) notification {
 }
 
 var (
-	link    = regexp.MustCompile(`(?i)//|www\.`)
+	link    = regexp.MustCompile(`(?i)//|www\.\S`)
 	mention = regexp.MustCompile(`(^|[^\pL\pN])@|<[@!#]`)
 	markup  = regexp.MustCompile("[*_~\\[\\]<>&|#`]")
 	spans   = regexp.MustCompile("`[^`\n]*`")
