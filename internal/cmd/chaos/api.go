@@ -41,7 +41,7 @@ var faults = []fault{
 	{"answer lost, but applied", lambdatest.Drop, true, 4, writes},
 	{"garbled", lambdatest.Garble, false, 2, nil},
 	{"garbled, but applied", lambdatest.Garble, true, 2, writes},
-	{"stale", lambdatest.Stale, false, 8, reads},
+	{"stale", lambdatest.Stale, false, 60, reads},
 	{"update in progress", lambdatest.Conflict, false, 4, writes},
 	{"public access blocked", lambdatest.PublicPolicy, false, 2, []string{"RemovePermission"}},
 	{"neighbour lost", lambdatest.LoseNeighbour, false, 1, writes},
