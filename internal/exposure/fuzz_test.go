@@ -127,6 +127,24 @@ func TestAnExpensiveStatementHidesNoOther(t *testing.T) {
 	}
 }
 
+// To list the versions that the patterns of these tell apart takes half of the work.
+func TestTheListOfVersionsHidesNoStatement(t *testing.T) {
+	const function = "arn:aws:lambda:us-east-1:111122223333:function:f"
+	statements := []string{
+		`{"Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"` + function + `"}`,
+		`{"Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:*:111122223333:function:f*","Condition":{"StringEquals":{"aws:TagKeys":[]}}}`,
+		`{"Effect":"Deny","Principal":{"Service":"sns.amazonaws.com"},"Action":"lambda:InvokeFunctionUrl","Resource":["` + function + `","` + function + `:v*"]}`,
+		`{"Effect":"Deny","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","NotResource":["` + function + `:live","` + function + `:4711"]}`,
+	}
+	for range 2 {
+		policy := document(statements...)
+		if got := exposure.Worst(exposure.Judge(parse(t, policy), target, exposure.Trust{}, now)); got != exposure.Public {
+			t.Errorf("judged %v\n%s", got, policy)
+		}
+		slices.Reverse(statements)
+	}
+}
+
 // Where the versions of a function are too many to try, one that was not tried may
 // be the one that is open.
 func TestAVersionThatWasNotTriedMayBeOpen(t *testing.T) {

@@ -36,9 +36,11 @@ func (j *judge) statements() []Verdict {
 			j.denies = append(j.denies, deny{statement: i, from: s, actions: granted(s.Action), tests: j.tests(nil, i)})
 		}
 	}
-	// Each has an equal part of the work: one that was made to be expensive hides none
-	// of the others, wherever it stands.
-	part := j.left / work(max(1, len(d.Statements)-len(j.denies)))
+	// Each has an equal part of the work, and so has the listing of versions: one that
+	// was made to be expensive hides none of the others, wherever it stands.
+	part := j.left / work(1+max(1, len(d.Statements)-len(j.denies)))
+	j.listing = part
+	j.left -= part
 	verdicts := make([]Verdict, len(d.Statements))
 	for i := range verdicts {
 		rest := j.left - part
@@ -46,6 +48,7 @@ func (j *judge) statements() []Verdict {
 		verdicts[i] = j.statement(i)
 		j.left += rest
 	}
+	j.left += j.listing
 	return verdicts
 }
 
@@ -59,6 +62,7 @@ type judge struct {
 	trust    Trust
 	now      time.Time
 	left     work
+	listing  work // is left for the list of versions
 	denies   []deny
 	accounts []string // that are no stranger's, in order: the owner's, and those of principals
 

@@ -67,8 +67,10 @@ func (j *judge) resourcesOf(s *iampolicy.Statement) (list []resource, sure tri) 
 	all := j.self[:]
 	if j.on.Qualifier == "" {
 		if !j.listed {
+			j.left, j.listing = j.listing, j.left
 			j.versions, j.listed = j.qualified(target), true
 			j.missed = j.missed || j.left < 0
+			j.left, j.listing = j.listing, j.left
 		}
 		all = append(all[:1:1], j.versions...)
 	}
