@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -168,11 +169,12 @@ func load(to int) {
 	row := func(what string, n, calls int, took, used time.Duration) {
 		fmt.Printf("| %s | %d | %d | %s | %.1f s | %s |\n", what, n, calls, took.Round(100*time.Millisecond), used.Seconds(), (used / time.Duration(n)).Round(100*time.Nanosecond))
 	}
-	for n := 100; n <= pow10(max(to, 6)); n *= 10 { // one costs little
+	most := int(math.Pow10(to))
+	for n := 100; n <= max(most, 1_000_000); n *= 10 { // one costs little
 		o := flood{harmless: n, within: time.Minute}.run()
 		row("harmless events in a minute", n, o.calls, o.passed, o.cpu)
 	}
-	for n := 100; n <= pow10(to); n *= 10 {
+	for n := 100; n <= most; n *= 10 {
 		o := flood{public: n, within: time.Minute}.run()
 		row("public grants in a minute", n, o.calls, o.passed, o.cpu)
 	}
@@ -180,18 +182,10 @@ func load(to int) {
 		o := flood{public: 1000, within: time.Minute, statements: n - 1}.run()
 		fmt.Printf("| statements in each of 1000 opened policies | %d | %d | %s | %.1f s | %s |\n", n, o.calls, o.passed.Round(100*time.Millisecond), o.cpu.Seconds(), (o.cpu / 1000).Round(100*time.Nanosecond))
 	}
-	for n := 100; n <= pow10(to); n *= 10 {
+	for n := 100; n <= most; n *= 10 {
 		calls, took, used := sweepAll(n)
 		row("functions in a sweep, at a third of the quota", n, calls, took, used)
 	}
-}
-
-func pow10(n int) int {
-	p := 1
-	for range n {
-		p *= 10
-	}
-	return p
 }
 
 // sweepAll runs the periodic function over so many functions, each with a policy of
