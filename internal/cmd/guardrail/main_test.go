@@ -121,19 +121,7 @@ func TestStoryInJSON(t *testing.T) {
 				t.Fatalf("exit code %d: %s", code, stderr)
 			}
 			got := timeless(t, stdout)
-			golden := filepath.Join("testdata", name+".golden")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("run with -update if this is as it should be:\n%s", diff)
-			}
+			isGolden(t, name+".golden", got)
 		})
 	}
 }
@@ -168,4 +156,22 @@ func timeless(t *testing.T, lines string) string {
 		all.Write(append(text, '\n'))
 	}
 	return all.String()
+}
+
+// isGolden compares a text with the file of that name in testdata, or makes it that.
+func isGolden(t *testing.T, name, got string) {
+	t.Helper()
+	golden := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("run with -update if this is as it should be:\n%s", diff)
+	}
 }

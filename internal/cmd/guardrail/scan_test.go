@@ -430,19 +430,7 @@ func TestScanFormats(t *testing.T) {
 	for format := range formats {
 		t.Run(format, func(t *testing.T) {
 			got := render(t, format, exampleReport())
-			golden := filepath.Join("testdata", "scan."+format)
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("run with -update if this is as it should be:\n%s", diff)
-			}
+			isGolden(t, "scan."+format, got)
 			if again := render(t, format, exampleReport()); again != got {
 				t.Error("the same report is written in two ways")
 			}
