@@ -67,10 +67,8 @@ func (j *judge) resourcesOf(s *iampolicy.Statement) (list []resource, sure tri) 
 	all := j.self[:]
 	if j.on.Qualifier == "" {
 		if !j.listed {
-			j.left, j.listing = j.listing, j.left
-			j.versions, j.listed = j.qualified(target), true
-			j.missed = j.missed || j.left < 0
-			j.left, j.listing = j.listing, j.left
+			j.versions, j.listed = j.qualified(target, &j.listing), true
+			j.missed = j.missed || j.listing < 0
 		}
 		all = append(all[:1:1], j.versions...)
 	}
@@ -89,10 +87,10 @@ func (j *judge) resourcesOf(s *iampolicy.Statement) (list []resource, sure tri) 
 
 // qualified lists versions and aliases of the function: those that the document
 // names, and one for each way in which its patterns can match the others or not.
-func (j *judge) qualified(function string) (list []resource) {
+func (j *judge) qualified(function string, left *work) (list []resource) {
 	add := func(arn string) {
 		r := resource{arn: arn, qualifier: arn[len(function)+1:]}
-		if j.left.spend(len(list)) && !slices.Contains(list, r) {
+		if left.spend(len(list)) && !slices.Contains(list, r) {
 			list = append(list, r)
 		}
 	}
@@ -112,13 +110,13 @@ func (j *judge) qualified(function string) (list []resource) {
 				}
 			case wild && after == "" && strings.HasPrefix(function+":", before):
 				// matches them all
-			case j.left.spend(len(patterns)) && !slices.Contains(patterns, c):
+			case left.spend(len(patterns)) && !slices.Contains(patterns, c):
 				patterns = append(patterns, c)
 			}
 		}
 	}
 	meet := func(cs []constraint) {
-		arn, found := solve(slices.Concat(versionOf(function), literals, cs), anyText, &j.left)
+		arn, found := solve(slices.Concat(versionOf(function), literals, cs), anyText, left)
 		j.missed = j.missed || found == unknown
 		if found == yes {
 			add(arn)
