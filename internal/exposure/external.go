@@ -66,6 +66,9 @@ func (t *trial) outsider() (Reason, bool) {
 // neverHolds reports whether nobody at all can meet the tests on some key (R12).
 // Those with a policy variable are taken to be met.
 func (t *trial) neverHolds() bool {
+	if len(t.tests) == 1 && t.tests[0].lists() {
+		return false // most statements that name an outsider are like this
+	}
 	s := search{on: t.on, now: t.now, allow: t.tests, left: &t.left, anybody: true}
 	s.collect()
 	found := false
@@ -90,6 +93,12 @@ func (t *trial) neverHolds() bool {
 		}
 	}
 	return found
+}
+
+// lists reports whether the test lists callers by their very names: they meet it.
+func (t *test) lists() bool {
+	return t.key.domains[AnyPrincipal].source == theirs && t.operator != nil && t.operator.operand == text && !t.operator.negated &&
+		!t.variables && slices.ContainsFunc(t.values, func(v string) bool { return v != "" && !hasWildcard(v) })
 }
 
 // names reports whether the values of a test can name a caller.
