@@ -112,7 +112,7 @@ func checkChat(t *testing.T, body string) notification {
 }
 
 var (
-	link    = regexp.MustCompile(`(?i)//|www\.\S`)
+	link    = regexp.MustCompile(`(?i)//|www\.[^\s.]`) // "www..." is where a text was cut
 	mention = regexp.MustCompile(`(^|[^\pL\pN])@|<[@!#]`)
 	markup  = regexp.MustCompile("[*_~\\[\\]<>&|#`]")
 	spans   = regexp.MustCompile("`[^`\n]*`")
