@@ -44,7 +44,14 @@ func (g *Guardrail) tamperings() []tampering {
 		{"topic", "sns", []string{"DeleteTopic", "SetTopicAttributes", "AddPermission", "RemovePermission"}, "topicArn", holds(g.name(""))},
 		{"subscriptions", "sns", []string{"Unsubscribe", "SetSubscriptionAttributes"}, "subscriptionArn", holds(g.name(""))},
 		{"queues", "sqs", []string{"DeleteQueue", "SetQueueAttributes", "PurgeQueue", "AddPermission", "RemovePermission"}, "queueUrl", holds(g.name(""))},
-		{"log", "logs", []string{"DeleteLogGroup", "DeleteLogStream", "PutRetentionPolicy"}, "logGroupName", g.Log.LogGroupName()},
+		// A key of theirs, a copy to them, or a mask over what was removed. Each call names
+		// the group by its own parameter, some by the ARN too.
+		// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_Operations.html
+		{"log", "logs", []string{
+			"DeleteLogGroup", "DeleteLogStream", "PutRetentionPolicy", "DeleteRetentionPolicy", "AssociateKmsKey", "DisassociateKmsKey", "PutSubscriptionFilter",
+		}, "logGroupName", g.Log.LogGroupName()},
+		{"log-key", "logs", []string{"AssociateKmsKey", "DisassociateKmsKey"}, "resourceIdentifier", holds(g.Log.LogGroupName())},
+		{"log-masks", "logs", []string{"PutDataProtectionPolicy"}, "logGroupIdentifier", holds(g.Log.LogGroupName())},
 		{"alarms", "monitoring", []string{"DeleteAlarms", "DisableAlarmActions"}, "alarmNames", begins("")},
 		{"alarm", "monitoring", []string{"PutMetricAlarm", "SetAlarmState"}, "alarmName", begins("")},
 		{"schedules", "scheduler", []string{"DeleteSchedule", "UpdateSchedule"}, "name", begins("")},
