@@ -477,7 +477,8 @@ func (n *names) identity(r *rand.Rand, form, key string, c *call) string {
 			v = strings.Join(f[:5], ":") + ":" + f[5]
 		}
 		v = instance(r, v, []string{account, "arn:aws:iam::" + account, "role/stranger", account + ":"}[r.IntN(4)])
-		if f := strings.SplitN(v, ":", 6); form == "arn" && (len(f) < 6 || f[0] != "arn" || f[1] == "" || f[2] != "iam" && f[2] != "sts" || f[5] == "") {
+		f := strings.SplitN(v, ":", 6)
+		if len(f) < 6 || f[0] != "arn" || !strings.HasPrefix(f[1], "aws") || f[2] == "" || form == "arn" && f[2] != "iam" && f[2] != "sts" || f[5] == "" {
 			return own(r, form) // nobody has such a name, whatever the pattern asks for
 		}
 		return v
