@@ -228,6 +228,7 @@ type found struct {
 	mu     sync.Mutex
 	ids    map[string]bool // of what was reported, or written down before its removal
 	errors []string
+	refuse error // of every Report
 }
 
 // Name implements [guard.Sink].
@@ -235,6 +236,9 @@ func (*found) Name() string { return "found" }
 
 // Report implements [guard.Sink].
 func (f *found) Report(ctx context.Context, finding guard.Finding) error {
+	if f.refuse != nil {
+		return f.refuse
+	}
 	return f.Record(ctx, []guard.Finding{finding})
 }
 

@@ -41,12 +41,14 @@ type Summary struct {
 	LatentURLs   int `json:"latentUrls"`   // statements about a function URL that asks for something else
 	OrphanedURLs int `json:"orphanedUrls"` // statements about a function URL that does not exist
 
-	Undelivered int `json:"undelivered"` // policies whose findings did not reach every sink
-	Writes      int `json:"writes"`      // removals that were sent
-	Calls       int `json:"calls"`       // to the API, repeated ones among them
+	Undelivered         int      `json:"undelivered"`                   // policies whose findings did not reach every sink
+	UndeliveredExamples []string `json:"undeliveredExamples,omitempty"` // of these: ARN and error
+
+	Writes int `json:"writes"` // removals that were sent
+	Calls  int `json:"calls"`  // to the API, repeated ones among them
 }
 
-// maxExamples bounds what a token carries along.
+// maxExamples bounds what a token carries along, of each kind.
 const maxExamples = 20
 
 // Add counts one visit: the item, what [guard.Guard.Inspect] returned for it.
@@ -74,6 +76,7 @@ func (s *Summary) Add(item Item, seen guard.Inspected, err error) {
 		s.Held += failed
 	case err != nil && !unread && failed == 0:
 		s.Undelivered++
+		example(&s.UndeliveredExamples, item.Resource.ARN(), err)
 	}
 }
 
@@ -86,9 +89,13 @@ func (s *Summary) count(item Item) {
 
 func (s *Summary) unreadable(what string, err error) {
 	s.Unreadable++
-	if len(s.Examples) < maxExamples {
+	example(&s.Examples, what, err)
+}
+
+func example(list *[]string, what string, err error) {
+	if len(*list) < maxExamples {
 		text := what + ": " + err.Error()
-		s.Examples = append(s.Examples, strings.ToValidUTF8(text[:min(len(text), 500)], ""))
+		*list = append(*list, strings.ToValidUTF8(text[:min(len(text), 500)], ""))
 	}
 }
 

@@ -395,6 +395,22 @@ func TestWhatCannotBeReadIsSaidToBe(t *testing.T) {
 	}
 }
 
+func TestASinkThatRefusesIsNamed(t *testing.T) {
+	s := newSimulation(size{functions: 30, public: 1}, 12)
+	s.found.refuse = errors.New("AuthorizationError on the topic")
+	for _, kind := range []sweep.Kind{sweep.Full, sweep.Incremental} {
+		s.settings.Mode = guard.Audit // so that it is there in the second run, too
+		r, err := s.run(t.Context(), kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := r.Summary.UndeliveredExamples
+		if r.Summary.Undelivered == 0 || len(list) != min(r.Summary.Undelivered, 20) || !strings.HasPrefix(list[0], arnOf("fn-000")) || !strings.Contains(list[0], "AuthorizationError on the topic") {
+			t.Errorf("%s: %d, %q", kind, r.Summary.Undelivered, list)
+		}
+	}
+}
+
 func TestASweepWithoutAStoreReadsEverything(t *testing.T) {
 	s := newSimulation(size{functions: 5, aliases: 2, versions: 1}, 11)
 	s.store = nil
