@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,10 +43,8 @@ func build(t *testing.T) string {
 		t.Skip("compiles the function")
 	}
 	binary := filepath.Join(t.TempDir(), "bootstrap")
-	command := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", binary, ".")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if err := runtimetest.Build(binary, "."); err != nil {
+		t.Fatal(err)
 	}
 	return binary
 }

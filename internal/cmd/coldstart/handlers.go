@@ -2,7 +2,6 @@ package main
 
 import (
 	_ "embed"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 
 	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
+	"lambda-guardrail/internal/runtimetest"
 )
 
 // How many times as long as the bare handler the function may take, until it is
@@ -98,10 +98,8 @@ func handlers(dir string) (all []handler, note string, err error) {
 // the page cache as it came there, so that each start would have a quarter more page
 // faults, some more and some less.
 func build(binary, source string, environ ...string) error {
-	command := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", binary, source)
-	command.Env = append(append(os.Environ(), "CGO_ENABLED=0"), environ...)
-	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("building %s: %w: %s", source, err, out)
+	if err := runtimetest.Build(binary, source, environ...); err != nil {
+		return err
 	}
 	text, err := os.ReadFile(binary)
 	if err == nil {
