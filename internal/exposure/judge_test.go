@@ -36,6 +36,10 @@ func TestWhoIsLetIn(t *testing.T) {
 	for _, c := range []struct{ name, policy, kinds, access string }{
 		{"no condition", document(open("")), everyone, "invoke"},
 		{"all actions", document(open("", `"Action":"*"`)), everyone, "invoke url code read control"},
+		{"two actions", document(open("", `"Action":["lambda:InvokeFunction","lambda:DeleteFunction"]`)), everyone, "invoke control"},
+		{"two actions, turned round", document(open("", `"Action":["lambda:DeleteFunction","lambda:InvokeFunction"]`)), everyone, "invoke control"},
+		{"the URL and reading", document(open("", `"Action":["lambda:InvokeFunctionUrl","lambda:GetFunction"]`)), "anonymous any-principal any-principal-url", "url read"},
+		{"reading, and invoking by the name of the API", document(open("", `"Action":["lambda:GetFunction","lambda:Invoke"]`)), everyone, "invoke read"},
 		{"URL only", document(open("", `"Action":"lambda:InvokeFunctionUrl"`)), "anonymous any-principal-url", "url"},
 		{"URL without authentication", document(open(`"StringEquals":{"lambda:FunctionUrlAuthType":"NONE"}`, `"Action":"lambda:InvokeFunctionUrl"`)), "anonymous", "url"},
 		{"URL with authentication", document(open(`"StringEquals":{"lambda:FunctionUrlAuthType":"AWS_IAM"}`, `"Action":"lambda:InvokeFunctionUrl"`)), "any-principal-url", "url"},
@@ -143,6 +147,10 @@ func TestTheOneWayIn(t *testing.T) {
 		{"five values of which no set will do", `"ForAllValues:StringEquals":{"aws:TagKeys":["a","b"]},"ForAnyValue:StringEquals":{"aws:TagKeys":["c","d"]}`, exposure.Restricted},
 		{"the one pair of many values", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":["b","c","d","e","f"]},"ForAllValues:StringLike":{"aws:TagKeys":["a","b"]}`, exposure.Public},
 		{"all of many values", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":"b"},"ForAnyValue:ArnLike":{"aws:TagKeys":["a:b:c:d:e:f","g:h:i:j:k:l","m:n:o:p:q:r","s:t:u:v:w:x"]}`, exposure.Public},
+		{"three of many values, which are not all tried", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":"b"},"ForAnyValue:ArnLike":{"aws:TagKeys":"a:b:c:d:e:f"},"ForAllValues:StringEquals":{"aws:TagKeys":["a","b","a:b:c:d:e:f","g","h","i"]}`, exposure.Undetermined},
+		{"what is not known, before what is", `"StringRegex":{"aws:UserAgent":"x"},"StringEquals":{"aws:UserAgent":"y"}`, exposure.Undetermined},
+		{"what is not known, of the organization of the function", `"StringRegex":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`, exposure.Undetermined},
+		{"the organization of the function, which is the caller's", `"StringEquals":{"aws:ResourceOrgID":"${aws:PrincipalOrgID}"}`, exposure.Restricted},
 		{"another organization of the function than the one that is named", `"StringNotEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`, exposure.Undetermined},
 		{"the organization of the function, which is its own", `"StringEquals":{"aws:ResourceOrgID":"${aws:ResourceOrgID}"}`, exposure.Public},
 		{"an organization that is as the caller likes", `"StringEquals":{"aws:PrincipalOrgID":"${aws:PrincipalTag/x}"}`, exposure.Public},
@@ -169,13 +177,13 @@ func TestTheOneWayIn(t *testing.T) {
 
 // How much of the Internet a range leaves decides, not how it is written (R9).
 func TestAddresses(t *testing.T) {
-	eights := func(n int) string { // ranges of /8, none beside the next
-		var list []string
+	apart := func(first, n int) (list []string) { // ranges of /8, none beside the next
 		for i := range n {
-			list = append(list, fmt.Sprintf("%d.0.0.0/8", 20+4*i))
+			list = append(list, fmt.Sprintf("%d.0.0.0/8", first+4*i))
 		}
-		return quoted(list)
+		return list
 	}
+	eights := func(n int) string { return quoted(apart(20, n)) }
 	for _, c := range []struct {
 		name, condition string
 		want            exposure.Level
@@ -190,6 +198,8 @@ func TestAddresses(t *testing.T) {
 		{"a range and one inside of it", `"IpAddress":{"aws:SourceIp":["96.0.0.0/7","96.1.0.0/16"]}`, exposure.Public, "96.0.0.1"},
 		{"sixteen /8 apart", `"IpAddress":{"aws:SourceIp":` + eights(16) + `}`, exposure.Restricted, ""},
 		{"seventeen /8 apart", `"IpAddress":{"aws:SourceIp":` + eights(17) + `}`, exposure.Public, "52.95.110.1"},
+		{"a private range, and a /7", `"IpAddress":{"aws:SourceIp":["10.0.0.0/8","96.0.0.0/7"]}`, exposure.Public, "96.0.0.1"},
+		{"one address, and seventeen /8 apart", `"IpAddress":{"aws:SourceIp":` + quoted(append([]string{"9.9.9.9"}, apart(96, 17)...)) + `}`, exposure.Public, "9.9.9.9"},
 		{"a /32 of IPv6", `"IpAddress":{"aws:SourceIp":"2a00:1::/32"}`, exposure.Restricted, ""},
 		{"a /31 of IPv6", `"IpAddress":{"aws:SourceIp":"2a00::/31"}`, exposure.Public, "2a00::1"},
 		{"many /32 of IPv6", `"IpAddress":{"aws:SourceIp":["2a00:1::/32","2a00:3::/32","2a00:5::/32"]}`, exposure.Restricted, ""},
