@@ -53,14 +53,26 @@ func (t *trial) outsider() (Reason, bool) {
 		}
 	}
 	// A Deny names who gets in by what it does not match, if that is all it asks.
+	owners := actionSet(0) // that Denies leave to nobody but the owner's
 	for i := range t.denies {
 		if d := &t.denies[i]; d.from.Problem == "" && len(d.tests) == 1 && d.actions&t.actions != 0 {
-			if c := &d.tests[0]; c.names() && c.operator.negated && c.quantifier != forAny && decide(c) {
-				return Reason{}, false
+			if c := &d.tests[0]; c.names() && c.operator.negated && c.quantifier != forAny && decide(c) && t.againstAll(d) {
+				owners |= d.actions
 			}
 		}
 	}
+	if t.actions&^owners == 0 {
+		return Reason{}, false
+	}
 	return who, found
+}
+
+// againstAll reports whether the Deny is addressed to everybody, wherever the Allow
+// lets them in.
+func (t *trial) againstAll(d *deny) bool {
+	p := &d.from.Principal
+	return p.Everyone && !p.Not && t.left.spend(len(t.resources)) &&
+		!slices.ContainsFunc(t.resources, func(on resource) bool { return t.covered(&d.from.Resource, on) != yes })
 }
 
 // neverHolds reports whether nobody at all can meet the tests on some key (R12).

@@ -71,6 +71,10 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"a Deny for invoking", document(open("", `"Action":"lambda:*"`), open("", `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "url code read control"},
 		{"a Deny for services", document(open(""), open(`"Bool":{"aws:PrincipalIsAWSService":"true"}`, `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "invoke"},
 		{"a Deny for all but one service", document(open(""), open("", `"Effect":"Deny"`, `"NotPrincipal":{"Service":"s3.amazonaws.com"}`)), "any-service", "invoke"},
+		{"all but an account, and a Deny for all but one service", document(open("", `"NotPrincipal":{"AWS":"444455556666"}`), open("", `"Effect":"Deny"`, `"NotPrincipal":{"Service":"s3.amazonaws.com"}`)), "any-service", "invoke"},
+		{"all but a service, and a Deny for all but the same", document(open("", `"NotPrincipal":{"Service":"s3.amazonaws.com"}`), open("", `"Effect":"Deny"`, `"NotPrincipal":{"Service":"s3.amazonaws.com"}`)), "", ""},
+		{"a Deny that can be avoided for one action of three", document(open("", `"Action":["lambda:InvokeFunction","lambda:GetFunction","lambda:DeleteFunction"]`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`)), everyone, "invoke read control"},
+		{"a Deny for each of two actions", document(open("", `"Action":["lambda:GetFunction","lambda:DeleteFunction"]`), open("", `"Effect":"Deny"`, `"Action":"lambda:GetFunction"`), open("", `"Effect":"Deny"`, `"Action":"lambda:DeleteFunction"`)), "", ""},
 		{"a pattern that only the owner's account has", document(open(`"StringLike":{"aws:PrincipalAccount":"11112222333?"},"StringLikeIfExists":{"aws:PrincipalAccount":"*33"}`)), "", ""},
 		{"a pattern that only a named account has", document(open(`"StringLike":{"aws:PrincipalAccount":"44445555666?"},"StringLikeIfExists":{"aws:PrincipalAccount":"*66"}`), open("", `"Principal":{"AWS":"arn:aws:iam::444455556666:root"}`)), "", ""},
 		{"a pattern that a named account has, and others", document(open(`"StringLike":{"aws:PrincipalAccount":["44445555666?","*6"]}`), open("", `"Principal":{"AWS":"arn:aws:iam::444455556666:root"}`)), "any-principal any-principal-url", "invoke"},
@@ -135,6 +139,7 @@ func TestTheOneWayIn(t *testing.T) {
 		{"the owner's account for a header", `"StringLike":{"aws:UserAgent":"11112222333?"},"StringLikeIfExists":{"aws:UserAgent":"?11122223333"}`, exposure.Public},
 		{"a question mark by its escape", `"StringEquals":{"aws:UserAgent":"${?}"}`, exposure.Public},
 		{"a name that no VPC has", `"StringLike":{"aws:SourceVpc":"vpx*"}`, exposure.Restricted},
+		{"a name that no organization has", `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-abc/r-ab12/*"}`, exposure.Restricted},
 		{"one value of several that is, and one that is not", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringNotEquals":{"aws:TagKeys":"a"}`, exposure.Public},
 		{"an account of which the first digit is open", `"StringLike":{"aws:PrincipalAccount":"?44455556666"}`, exposure.Public},
 		{"an account of which the beginning is open", `"StringLike":{"aws:PrincipalAccount":"*44455556666"}`, exposure.Public},
@@ -309,6 +314,7 @@ func TestTrust(t *testing.T) {
 		{"a trusted account", named(`{"AWS":"arn:aws:iam::444455556666:root"}`), exposure.External, exposure.Restricted},
 		{"a trusted account's id", named(`{"AWS":"444455556666"}`), exposure.External, exposure.Restricted},
 		{"a trusted account and another", named(`{"AWS":["444455556666","123456789012"]}`), exposure.External, exposure.External},
+		{"an account that no other account may be", document(open(`"StringLike":{"aws:PrincipalAccount":"44445555666?"},"StringLikeIfExists":{"aws:PrincipalAccount":"*66"}`, `"Principal":{"AWS":["444455556666","123456789012"]}`)), exposure.External, exposure.External},
 		{"another account", named(`{"AWS":"123456789012"}`), exposure.External, exposure.External},
 		{"a trusted organization", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`)), exposure.External, exposure.Restricted},
 		{"another organization", document(open(`"StringEquals":{"aws:PrincipalOrgID":"o-f6g7h8i9j0"}`)), exposure.External, exposure.External},
@@ -324,6 +330,11 @@ func TestTrust(t *testing.T) {
 		{"an organization lock by Deny", document(open(""), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`)), exposure.External, exposure.Restricted},
 		{"an organization lock by Deny, for somebody named", document(open("", `"Principal":{"AWS":"123456789012"}`), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`)), exposure.External, exposure.Restricted},
 		{"an organization lock by Deny, of another action", document(open("", `"Principal":{"AWS":"123456789012"}`), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`, `"Action":"lambda:GetFunction"`)), exposure.External, exposure.External},
+		{"an organization lock by Deny, of one action of two", document(open("", `"Principal":{"AWS":"123456789012"}`, `"Action":["lambda:InvokeFunction","lambda:GetFunction"]`), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`)), exposure.External, exposure.External},
+		{"an organization lock by Deny, of each of two actions", document(open("", `"Principal":{"AWS":"123456789012"}`, `"Action":["lambda:InvokeFunction","lambda:GetFunction"]`), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`), open(`"StringNotEquals":{"aws:PrincipalAccount":"444455556666"}`, `"Effect":"Deny"`, `"Action":"lambda:GetFunction"`)), exposure.External, exposure.Restricted},
+		{"an organization lock by Deny, of an alias", document(open("", `"Principal":{"AWS":"123456789012"}`), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`, `"Resource":"`+functionARN+`:live"`)), exposure.External, exposure.External},
+		{"an organization lock by Deny, for one principal of two", document(open("", `"Principal":{"AWS":["123456789012","210987654321"]}`), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`, `"Principal":{"AWS":"123456789012"}`)), exposure.External, exposure.External},
+		{"an organization lock by Deny, for all but one principal", document(open("", `"Principal":{"AWS":"123456789012"}`), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`, `"NotPrincipal":{"AWS":"123456789012"}`)), exposure.External, exposure.External},
 		{"a Deny for a trusted organization", document(open("", `"Principal":{"AWS":"123456789012"}`), open(`"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`)), exposure.External, exposure.External},
 		{"a Deny for those who have a unit that is not of a trusted organization", document(open("", `"Principal":{"AWS":"123456789012"}`), open(`"ForAnyValue:StringNotLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/*"}`, `"Effect":"Deny"`)), exposure.External, exposure.External},
 		{"a trusted account's id, and a star", document(open(`"StringLike":{"aws:PrincipalAccount":"444455556666*"}`)), exposure.External, exposure.Restricted},
@@ -390,6 +401,7 @@ func TestWhatNeverHoldsRestricts(t *testing.T) {
 		{"in two organizations", `"StringLike":{"aws:PrincipalOrgID":"o-f6g7h8i9j0*"},"StringNotLike":{"aws:PrincipalOrgID":"o-f6*"}`, exposure.Restricted},
 		{"in an organization, and in none", `"StringLike":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"Null":{"aws:PrincipalOrgID":"true"}`, exposure.Restricted},
 		{"an organization without a name", `"StringEquals":{"aws:PrincipalOrgID":""}`, exposure.Restricted},
+		{"a unit of what is no organization", `"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"x*"}`, exposure.External},
 		{"an office, and not an office", `"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},"NotIpAddress":{"aws:SourceIp":"10.0.0.0/8"}`, exposure.Restricted},
 		{"an office", `"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},"NotIpAddress":{"aws:SourceIp":"10.0.0.0/9"}`, exposure.External},
 	} {
@@ -408,6 +420,35 @@ func TestWhatNeverHoldsRestricts(t *testing.T) {
 					t.Errorf("said to hold never: %t\n%s\n%s", said, statement, asJSON(t, v.Reasons))
 				}
 			}
+		})
+	}
+}
+
+// A Deny that cannot be read hides no other, and what is open is not lost in what is
+// not known.
+func TestWhatIsNotKnownStandsBesideTheRest(t *testing.T) {
+	const unreadable = `{"Effect":"Deny","Principal":"*","Action":7}`
+	for _, c := range []struct {
+		name, policy string
+		want         exposure.Level
+		access       string
+	}{
+		{"a Deny that cannot be read", document(open(""), unreadable), exposure.Undetermined, "invoke"},
+		{"and one that can", document(open(""), unreadable, open("", `"Effect":"Deny"`)), exposure.Restricted, ""},
+		{"two actions of which neither is known", document(open(`"StringRegex":{"aws:PrincipalTag/x":"a"}`, `"Action":["lambda:InvokeFunction","lambda:GetFunction"]`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`)), exposure.Undetermined, "invoke read"},
+		{"two actions of which no stranger has either", document(open("", `"Action":["lambda:GetFunction","lambda:DeleteFunction"]`), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`, `"Action":"lambda:GetFunction"`), open(`"StringNotEquals":{"aws:PrincipalAccount":"111122223333"}`, `"Effect":"Deny"`, `"Action":"lambda:DeleteFunction"`)), exposure.External, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := parse(t, c.policy)
+			v := exposure.Judge(d, target, exposure.Trust{}, now)[0]
+			var access []string
+			for _, a := range v.Access {
+				access = append(access, a.String())
+			}
+			if got := strings.Join(access, " "); v.Level != c.want || got != c.access {
+				t.Errorf("%v with access %q, want %v with %q\n%s", v.Level, got, c.want, c.access, asJSON(t, v))
+			}
+			checkVerdict(t, c.policy, &d, 0, target, v, true)
 		})
 	}
 }
