@@ -38,19 +38,16 @@ var public = sync.OnceValue(func() addresses {
 	return inside.complement()
 })
 
-// parseAddresses returns the union of the ranges that it can read, and whether it
-// could read them all.
+// parseAddresses returns the union of the ranges, if it could read them all.
 func parseAddresses(ranges []string) (set addresses, all bool) {
-	all = true
 	for _, r := range ranges {
 		p, ok := parseRange(r)
 		if !ok {
-			all = false
-			continue
+			return nil, false
 		}
 		set = append(set, addressSpan{p.Addr(), lastOf(p)})
 	}
-	return set.normal(), all
+	return set.normal(), true
 }
 
 func lastOf(p netip.Prefix) netip.Addr {
@@ -107,7 +104,7 @@ func (set addresses) complement() addresses {
 	for _, s := range set {
 		var rest addresses
 		for _, o := range out {
-			if o.from.Is4() != s.from.Is4() || s.to.Compare(o.from) < 0 || s.from.Compare(o.to) > 0 {
+			if s.to.Compare(o.from) < 0 || s.from.Compare(o.to) > 0 {
 				rest = append(rest, o)
 				continue
 			}

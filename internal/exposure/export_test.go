@@ -8,9 +8,9 @@ import (
 
 // Work is what judging the document took, as a part of what it may take.
 func Work(d iampolicy.Document, on Target, now time.Time) float64 {
-	j := &judge{doc: d, on: on, now: now, left: maxWork}
-	j.statements()
-	return float64(maxWork-j.left) / float64(maxWork)
+	j := &judge{doc: d, on: on, now: now}
+	_, spent := j.statements()
+	return float64(spent) / float64(maxWork)
 }
 
 // Qualifier is the version or alias that the request of a witness is made on.

@@ -14,14 +14,15 @@ import (
 // the time that conditions on the time are compared with.
 func Judge(d iampolicy.Document, on Target, trust Trust, now time.Time) []Verdict {
 	j := judges.Get().(*judge)
-	j.doc, j.on, j.trust, j.now, j.left, j.listed, j.missed = d, on, trust, now, maxWork, false, false
-	verdicts := j.statements()
+	j.doc, j.on, j.trust, j.now, j.listed, j.missed = d, on, trust, now, false, false
+	verdicts, _ := j.statements()
 	j.doc, j.denies, j.versions = iampolicy.Document{}, nil, nil
 	judges.Put(j)
 	return verdicts
 }
 
-func (j *judge) statements() []Verdict {
+// statements also returns what judging them took.
+func (j *judge) statements() (verdicts []Verdict, spent work) {
 	d := &j.doc
 	j.accounts = append(j.accounts[:0], j.on.Account)
 	for i := range d.Statements {
@@ -38,18 +39,15 @@ func (j *judge) statements() []Verdict {
 	}
 	// Each has an equal part of the work, and so has the listing of versions: one that
 	// was made to be expensive hides none of the others, wherever it stands.
-	part := j.left / work(1+max(1, len(d.Statements)-len(j.denies)))
+	part := maxWork / work(1+max(1, len(d.Statements)-len(j.denies)))
 	j.listing = part
-	j.left -= part
-	verdicts := make([]Verdict, len(d.Statements))
+	verdicts = make([]Verdict, len(d.Statements))
 	for i := range verdicts {
-		rest := j.left - part
 		j.left = part
 		verdicts[i] = j.statement(i)
-		j.left += rest
+		spent += part - j.left
 	}
-	j.left += j.listing
-	return verdicts
+	return verdicts, spent + part - j.listing
 }
 
 // judges keeps what a verdict does not need any more: most policies are judged in
@@ -61,8 +59,8 @@ type judge struct {
 	on       Target
 	trust    Trust
 	now      time.Time
-	left     work
-	listing  work // is left for the list of versions
+	left     work // for this statement
+	listing  work // for the list of versions
 	denies   []deny
 	accounts []string // that are no stranger's, in order: the owner's, and those of principals
 
