@@ -38,7 +38,7 @@ type genCondition struct {
 const functionARN = "arn:aws:lambda:us-east-1:111122223333:function:f"
 
 var (
-	genTexts = []string{"blue", "Blue", "blue-1", "red", "*", "b*", "?lue", "*e*", "b*e", "true", "false", "", "10", "10.5", "${aws:username}",
+	genTexts = []string{"blue", "Blue", "blue-1", "red", "*", "b*", "?lue", "*e*", "b*e", "é*", "?e", "true", "false", "", "10", "10.5", "${aws:username}",
 		"${aws:PrincipalTag/team}", "x${aws:username}", "${*}", "${aws:PrincipalTag/team, 'blue'}", "2020-01-01T00:00:00Z", "10.0.0.0/8"}
 	genARNs = []string{"arn:aws:iam::111122223333:role/app", "arn:aws:iam::444455556666:role/app", "arn:aws:iam::*:role/app", "arn:aws:iam::*:role/*",
 		"*", "arn:aws:iam::444455556666:*", "arn:*:*:*:*:*/app", "arn:aws:iam::44445555666?:role/app", "arn:aws:sns", "*/app",

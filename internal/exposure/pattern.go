@@ -3,6 +3,7 @@ package exposure
 import (
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -65,7 +66,7 @@ func match(p, s string) bool {
 	return i == len(p)
 }
 
-func literal(c byte) byte {
+func literal[T byte | rune](c T) T {
 	switch c {
 	case literalStar:
 		return '*'
@@ -124,44 +125,43 @@ func allMet(cs []constraint, s string) bool {
 // patterns at once, each as the set of its positions that the text so far can
 // have reached. Where that takes more work than there is, the answer is not known.
 func solve(cs []constraint, only string, left *work) (text string, found tri) {
-	alphabet := []byte(only)
+	patterns := make([][]rune, len(cs))
+	for i, c := range cs {
+		patterns[i] = []rune(c.pattern)
+	}
+	alphabet := []rune(only)
 	if only == anyText {
-		alphabet = alphabetOf(cs)
+		alphabet = alphabetOf(patterns)
 	}
 	type node struct {
 		sets   []string // per constraint, the reachable positions as bits
 		parent int
-		by     byte
+		by     rune
 	}
 	start := node{parent: -1}
-	for _, c := range cs {
-		bits := make([]byte, len(c.pattern)/8+1)
-		reachPosition(c, bits, 0)
+	cost := len(alphabet) * 4 // of one node
+	for _, p := range patterns {
+		bits := make([]byte, len(p)/8+1)
+		reachPosition(p, bits, 0)
 		start.sets = append(start.sets, string(bits))
+		cost += len(alphabet) * len(p)
 	}
 	nodes := []node{start}
-	cost := len(alphabet) * 4 // of one node
-	for _, c := range cs {
-		cost += len(alphabet) * len(c.pattern)
-	}
 	known := map[string]bool{strings.Join(start.sets, "|"): true}
 	for n := 0; n < len(nodes); n++ {
 		accepted := true
 		for i, c := range cs {
-			if bit([]byte(nodes[n].sets[i]), len(c.pattern)) != c.want {
+			if bit([]byte(nodes[n].sets[i]), len(patterns[i])) != c.want {
 				accepted = false
 			}
 		}
 		if accepted {
-			var out []byte
+			var out []rune
 			for k := n; nodes[k].parent >= 0; k = nodes[k].parent {
 				out = append(out, nodes[k].by)
 			}
 			slices.Reverse(out)
-			if text = string(out); !utf8.ValidString(text) || !allMet(cs, text) {
-				return "", unknown // a ? took part of a character
-			}
-			return text, yes
+			return string(out), yes
 		}
 		if !left.spend(cost) {
 			return "", unknown
@@ -170,7 +170,7 @@ func solve(cs []constraint, only string, left *work) (text string, found tri) {
 			next := node{parent: n, by: by}
 			dead := false
 			for i, c := range cs {
-				bits, some := step(c, nodes[n].sets[i], by)
+				bits, some := step(patterns[i], c.arn, nodes[n].sets[i], by)
 				dead = dead || c.want && !some
 				next.sets = append(next.sets, string(bits))
 			}
@@ -189,59 +189,57 @@ const (
 	digits  = "9876543210"
 )
 
-// alphabetOf is the characters of the patterns, and one that stands in none.
-func alphabetOf(cs []constraint) []byte {
-	alphabet := []byte{freshByte(cs)}
-	seen := [256]bool{}
-	for _, c := range cs {
-		for i := 0; i < len(c.pattern); i++ {
-			if b := literal(c.pattern[i]); c.pattern[i] != '*' && c.pattern[i] != '?' && !seen[b] {
-				seen[b] = true
-				alphabet = append(alphabet, b)
+// alphabetOf is the characters of the patterns, and one that stands in none: to
+// them, all others are like that one.
+func alphabetOf(patterns [][]rune) []rune {
+	alphabet := []rune{0}
+	seen := map[rune]bool{}
+	for _, p := range patterns {
+		for _, c := range p {
+			if r := literal(c); c != '*' && c != '?' && !seen[r] {
+				seen[r] = true
+				alphabet = append(alphabet, r)
 			}
 		}
 	}
-	return alphabet
-}
-
-func freshByte(cs []constraint) byte {
-	for _, b := range []byte("0123456789zqxjkvwyZQXJ~^_") {
-		free := true
-		for _, c := range cs {
-			free = free && strings.IndexByte(c.pattern, b) < 0
-		}
-		if free {
-			return b
+	for _, r := range "0123456789zqxjkvwyZQXJ~^_" {
+		if !seen[r] {
+			alphabet[0] = r
+			return alphabet
 		}
 	}
-	return '!'
+	for r := 'a'; ; r++ {
+		if !seen[r] && unicode.IsPrint(r) {
+			alphabet[0] = r
+			return alphabet
+		}
+	}
 }
 
 func bit(bits []byte, i int) bool { return bits[i/8]&(1<<(i%8)) != 0 }
 
 // reachPosition marks position i, and those behind stars that match nothing.
-func reachPosition(c constraint, bits []byte, i int) {
+func reachPosition(pattern []rune, bits []byte, i int) {
 	for ; ; i++ {
 		bits[i/8] |= 1 << (i % 8)
-		if i >= len(c.pattern) || c.pattern[i] != '*' {
+		if i >= len(pattern) || pattern[i] != '*' {
 			return
 		}
 	}
 }
 
-func step(c constraint, from string, by byte) (bits []byte, some bool) {
+func step(pattern []rune, arn bool, from string, by rune) (bits []byte, some bool) {
 	bits = make([]byte, len(from))
 	colons := 0
-	for i := 0; i < len(c.pattern); i++ {
-		p := c.pattern[i]
-		crosses := by != ':' || !c.arn || colons >= 5 || c.pattern == "*"
+	for i, p := range pattern {
+		crosses := by != ':' || !arn || colons >= 5 || len(pattern) == 1 // the bare star
 		if bit([]byte(from), i) {
 			switch {
 			case p == '*' && crosses:
-				reachPosition(c, bits, i)
+				reachPosition(pattern, bits, i)
 				some = true
 			case p == '?' && crosses, p != '*' && p != '?' && literal(p) == by:
-				reachPosition(c, bits, i+1)
+				reachPosition(pattern, bits, i+1)
 				some = true
 			}
 		}
