@@ -172,6 +172,14 @@ func TestTheOneWayIn(t *testing.T) {
 		{"an ARN in which the caller sets a name of somebody else", `"ArnLike":{"aws:PrincipalArn":"arn:*:iam::444455556666:role/${aws:PrincipalTag/x}*"}`, exposure.External},
 		{"an account with a letter in it, however it begins", `"StringLike":{"aws:PrincipalAccount":"${aws:PrincipalTag/x}a*"}`, exposure.Restricted},
 		{"an organization that begins as the caller likes", `"StringLike":{"aws:PrincipalOrgID":"${aws:PrincipalTag/x}*"}`, exposure.Public},
+		{"a header that is the caller's account, beside what cannot be read", `"StringEquals":{"aws:UserAgent":["${aws:${aws:username}}","${aws:PrincipalAccount}"]}`, exposure.Public},
+		{"a header that is itself or the caller's name", `"StringEquals":{"aws:UserAgent":["x${aws:UserAgent}","${aws:username}"]},"Null":{"aws:UserAgent":"false"}`, exposure.Public},
+		{"a header that is blue or the caller's name, and not blue", `"StringEquals":{"aws:UserAgent":["blue","${aws:username}"]},"StringNotEquals":{"aws:UserAgent":"blue"}`, exposure.Public},
+		{"two tags, and a header with the second in it", `"StringEquals":{"aws:PrincipalTag/a":"x","aws:PrincipalTag/b":"y","aws:UserAgent":"${aws:PrincipalTag/b}z"}`, exposure.Public},
+		{"what is not known, of an identity and a name", `"StringRegex":{"aws:PrincipalArn":"x${aws:username}"}`, exposure.Undetermined},
+		{"a default without quotation marks", `"StringEquals":{"aws:UserAgent":"${aws:username, blue}"}`, exposure.Undetermined},
+		{"a default that does not end", `"StringEquals":{"aws:UserAgent":"${aws:username, 'blue}"}`, exposure.Undetermined},
+		{"a default of one quotation mark", `"StringEquals":{"aws:UserAgent":"${aws:username, '}"}`, exposure.Undetermined},
 		{"a source that is not of this region", `"StringNotLike":{"aws:SourceArn":"arn:aws:events:${aws:RequestedRegion}:*"},"Null":{"aws:SourceArn":"false"}`, exposure.ConfusedDeputy},
 		{"a source that is not of this region, as an ARN", `"ArnNotLike":{"aws:SourceArn":"arn:aws:events:${aws:RequestedRegion}:*:*"},"Null":{"aws:SourceArn":"false"}`, exposure.ConfusedDeputy},
 		{"some organization of the function", `"StringLike":{"aws:ResourceOrgID":"o-*"}`, exposure.Public},
@@ -281,6 +289,15 @@ func TestQualifiers(t *testing.T) {
 		{"unqualified: longer qualifiers are denied", document(open("", resource(f(":*"))), deny(f(":??*"))), target, exposure.Public},
 		{"unqualified: only what ends in live, but not l", document(open("", resource(f(":*live"))), deny(f(":l*"))), target, exposure.Public},
 
+		{"unqualified: the same, the Deny first", document(deny(f(":l*")), open("", resource(f(":*live")))), target, exposure.Public},
+		{"a variable beside the function", document(open("", resource(`["${aws:PrincipalTag/x}",`+f("")+`]`))), target, exposure.Public},
+		{"no partition", document(open("")), exposure.Target{Region: "us-east-1", Account: ownerAccount, Function: "f"}, exposure.Public},
+		{"no region", document(open("")), exposure.Target{Partition: "aws", Account: ownerAccount, Function: "f"}, exposure.Public},
+		{"no account", document(open("")), exposure.Target{Partition: "aws", Region: "us-east-1", Function: "f"}, exposure.Public},
+		{"no function", document(open("")), exposure.Target{Partition: "aws", Region: "us-east-1", Account: ownerAccount}, exposure.Public},
+		{"unknown: the Deny covers more than a pattern", document(open("", resource(f(":*"))), deny(f("*"))), unknown, exposure.Restricted},
+		{"unknown: the Deny has the same pattern", document(open("", resource(f(":?"))), deny(f(":?"))), unknown, exposure.Restricted},
+		{"unknown: the Deny is for all but two", document(open(""), open("", `"Effect":"Deny"`, `"NotResource":[`+f(":live")+`,`+f("")+`]`)), unknown, exposure.Public},
 		{"unknown: any resource", document(open("", resource(`"arn:aws:lambda:us-east-1:444455556666:function:g"`))), unknown, exposure.Public},
 		{"unknown: the Deny covers the same", document(open(""), deny(f(""))), unknown, exposure.Restricted},
 		{"unknown: the Deny covers more", document(open(""), deny(f("*"))), unknown, exposure.Restricted},
@@ -299,7 +316,7 @@ func TestQualifiers(t *testing.T) {
 			if got := exposure.Worst(verdicts); got != c.want {
 				t.Errorf("%v, want %v\n%s\n%s", got, c.want, c.policy, asJSON(t, verdicts))
 			}
-			if c.on.Function != "" {
+			if c.on.Function != "" && c.on.Account+c.on.Region+c.on.Partition == target.Account+target.Region+target.Partition {
 				checkVerdict(t, c.policy, &d, 0, c.on, verdicts[0], true)
 				checkStrangers(t, c.policy, c.on, verdicts, 300, 1)
 			}
@@ -440,6 +457,8 @@ func TestWhatIsNotKnownStandsBesideTheRest(t *testing.T) {
 		{"a Deny that cannot be read", document(open(""), unreadable), exposure.Undetermined, "invoke"},
 		{"and one that can", document(open(""), unreadable, open("", `"Effect":"Deny"`)), exposure.Restricted, ""},
 		{"two actions of which neither is known", document(open(`"StringRegex":{"aws:PrincipalTag/x":"a"}`, `"Action":["lambda:InvokeFunction","lambda:GetFunction"]`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`)), exposure.Undetermined, "invoke read"},
+		{"five patterns that are not all tried", document(open(`"StringLike":{"aws:UserAgent":"a*"}`), open(`"StringLike":{"aws:UserAgent":["ab*","ac*","ad*","a?*","a*"]}`, `"Effect":"Deny"`)), exposure.Undetermined, "invoke"},
+		{"a Deny for a header, and one for half of the addresses", document(open(`"Null":{"aws:SourceIp":"false"}`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`), open(`"IpAddress":{"aws:SourceIp":"0.0.0.0/1"}`, `"Effect":"Deny"`)), exposure.Public, "invoke"},
 		{"two actions of which no stranger has either", document(open("", `"Action":["lambda:GetFunction","lambda:DeleteFunction"]`), open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`, `"Action":"lambda:GetFunction"`), open(`"StringNotEquals":{"aws:PrincipalAccount":"111122223333"}`, `"Effect":"Deny"`, `"Action":"lambda:DeleteFunction"`)), exposure.External, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
