@@ -161,6 +161,7 @@ func TestTheOneWayIn(t *testing.T) {
 		{"the one pair of many values", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":["b","c","d","e","f"]},"ForAllValues:StringLike":{"aws:TagKeys":["a","b"]}`, exposure.Public},
 		{"all of many values", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":"b"},"ForAnyValue:ArnLike":{"aws:TagKeys":["a:b:c:d:e:f","g:h:i:j:k:l","m:n:o:p:q:r","s:t:u:v:w:x"]}`, exposure.Public},
 		{"three of many values, which are not all tried", `"ForAnyValue:StringEquals":{"aws:TagKeys":"a"},"ForAnyValue:StringLike":{"aws:TagKeys":"b"},"ForAnyValue:ArnLike":{"aws:TagKeys":"a:b:c:d:e:f"},"ForAllValues:StringEquals":{"aws:TagKeys":["a","b","a:b:c:d:e:f","g","h","i"]}`, exposure.Undetermined},
+		{"a key that may come along with credentials, as another of its service does", `"StringEquals":{"glue:RoleTrustedBy":"x"}`, exposure.Undetermined},
 		{"what is not known, before what is", `"StringRegex":{"aws:UserAgent":"x"},"StringEquals":{"aws:UserAgent":"y"}`, exposure.Undetermined},
 		{"what is not known, of the organization of the function", `"StringRegex":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`, exposure.Undetermined},
 		{"the organization of the function, which is the caller's", `"StringEquals":{"aws:ResourceOrgID":"${aws:PrincipalOrgID}"}`, exposure.Restricted},

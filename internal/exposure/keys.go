@@ -161,14 +161,15 @@ var keys = []keyRow{
 	{"aws:securetransport", everyone(oneOf("true")), whole, false, global, ""},
 }
 
-// foreign are the services whose own condition keys no Lambda request carries.
-// Keys that cross services have a row of their own above.
+// foreign are the services whose own condition keys no Lambda request carries. A
+// service with a key that comes along with its credentials, which has a row of its
+// own above, is not among them: it may have more of these.
 // Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 const foreign = " acm acm-pca apigateway appconfig appsync athena autoscaling backup batch bedrock cloudformation cloudfront cloudtrail " +
-	"cloudwatch codecommit codepipeline cognito-identity cognito-idp dynamodb ebs ec2 ecr ecs eks elasticache elasticfilesystem " +
-	"elasticloadbalancing elasticmapreduce es events execute-api firehose glacier glue iam identitystore iot kafka kinesis kms logs " +
+	"cloudwatch codecommit codepipeline cognito-identity cognito-idp dynamodb ebs ecr ecs eks elasticache elasticfilesystem " +
+	"elasticloadbalancing elasticmapreduce es events execute-api firehose glacier iam iot kafka kinesis kms logs " +
 	"mediastore network-firewall organizations quicksight ram rds redshift resource-explorer-2 route53 s3 s3express sagemaker scheduler " +
-	"secretsmanager servicecatalog servicediscovery ses sns sqs ssm ssmmessages states sts transfer wafv2 workspaces "
+	"secretsmanager servicecatalog servicediscovery ses sns sqs ssmmessages states sts transfer wafv2 workspaces "
 
 var (
 	keyIndex = func() map[string]*keyRow {

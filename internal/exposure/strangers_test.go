@@ -96,7 +96,7 @@ var stranger = func() map[string]holdings {
 }()
 
 // ofOtherServices are some whose keys no request to Lambda has.
-var ofOtherServices = []string{"s3", "sns", "sqs", "kms", "dynamodb", "events", "ec2", "iam", "secretsmanager"}
+var ofOtherServices = []string{"s3", "sns", "sqs", "kms", "dynamodb", "events", "iam", "secretsmanager"}
 
 // lookUp finds the line of a key.
 func lookUp(key string) holdings {
