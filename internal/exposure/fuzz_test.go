@@ -65,6 +65,15 @@ func FuzzJudge(f *testing.F) {
 	})
 }
 
+// What most policies are takes next to nothing of the work that there may be.
+func TestTypicalStatementsTakeLittleWork(t *testing.T) {
+	for _, text := range append(typicalDocuments(), document(open(""), open(`"StringLike":{"aws:UserAgent":"a*"}`), open(`"StringEquals":{"aws:UserAgent":"ab"}`, `"Effect":"Deny"`))) {
+		if part := exposure.Work(parse(t, text), target, now); part < 0 || part > 0.001 {
+			t.Errorf("%g of the work that there may be: %s", part, text)
+		}
+	}
+}
+
 // A policy of the largest size must not take longer, however it is made: a guard
 // that times out on it would leave it in place.
 func TestWorkIsBounded(t *testing.T) {
