@@ -41,6 +41,7 @@ var graph = []node{
 	{"internal/lambdaadmin", []string{"internal/guard", "internal/iampolicy"}, "the calls that only people make, apart from those of a function"},
 	{"internal/sink", []string{"internal/guard", "internal/exposure", "internal/sweep"}, "an adapter: findings, and what a sweep came to, go out"},
 	{"internal/awscall", nil, "a signed call knows no finding"},
+	{"internal/awstest", nil, "the settings of a client know none of the calls"},
 	{"internal/sink/", []string{"internal/sink", "internal/guard", "internal/exposure", "internal/awscall"}, "package sink makes the texts, these send them: an encoder needs no SDK"},
 	{"internal/wire", []string{"internal/cloudtrail", "internal/config", "internal/exposure", "internal/guard", "internal/iampolicy", "internal/lambdapolicy", "internal/sink", "internal/sink/", "internal/sweep"},
 		"puts the parts together, so that what is rehearsed is what is deployed"},
@@ -60,7 +61,7 @@ var foreign = []struct {
 	by   []string
 	why  string
 }{
-	{"github.com/aws/aws-sdk-go-v2", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/awscall", "internal/seen", "internal/sink/", "internal/wire", "functions/", "internal/cmd/", "internal/mototest"}, "AWS is behind the adapters"},
+	{"github.com/aws/aws-sdk-go-v2", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/awscall", "internal/seen", "internal/sink/", "internal/wire", "functions/", "internal/cmd/", "internal/awstest", "internal/mototest"}, "AWS is behind the adapters"},
 	{"github.com/aws/aws-sdk-go-v2/service", []string{"internal/lambdapolicy", "internal/lambdaadmin", "internal/seen", "internal/cmd/"}, "a generated client delays every cold start, used or not: the change-triggered function has one, and internal/awscall for the rest"},
 	{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"internal/lambdapolicy", "internal/lambdaadmin"}, "what the functions call, and so their permissions, is in one place"},
 	{"github.com/aws/aws-sdk-go-v2/config", []string{"internal/cmd/"}, "people's credentials are looked for in many places; a function's are handed to it"},

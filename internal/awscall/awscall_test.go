@@ -15,34 +15,18 @@ import (
 	"github.com/aws/smithy-go"
 
 	"lambda-guardrail/internal/awscall"
+	"lambda-guardrail/internal/awstest"
 )
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-type credentials struct{}
-
-func (credentials) Retrieve(context.Context) (aws.Credentials, error) {
-	return aws.Credentials{AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", SessionToken: "EXAMPLETOKEN"}, nil
-}
 
 // config sends every call to answer, which gets the body too.
 func config(region string, answer func(r *http.Request, body string) (*http.Response, error)) aws.Config {
-	return aws.Config{
-		Region: region, Credentials: credentials{},
-		HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				return nil, err
-			}
-			return answer(r, string(body))
-		})},
-	}
-}
-
-func response(status int, header http.Header, body string) *http.Response {
-	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))}
+	return awstest.Config(region, awstest.RoundTripper(func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		return answer(r, string(body))
+	}))
 }
 
 var events = awscall.Service{ID: "EventBridge", Prefix: "events", GovFIPS: true}
@@ -59,7 +43,7 @@ func TestACallIsSignedAndNamed(t *testing.T) {
 	var body string
 	cfg := config("eu-central-1", func(r *http.Request, text string) (*http.Response, error) {
 		sent, body = r, text
-		return response(200, nil, "an answer"), nil
+		return awstest.Response(200, nil, "an answer"), nil
 	})
 	cfg.APIOptions = append(cfg.APIOptions, awsmiddleware.AddUserAgentKeyValue("lambda-guardrail", "0.1.0"))
 	var answer string
@@ -90,7 +74,7 @@ func TestACallIsSignedAndNamed(t *testing.T) {
 }
 
 func TestWhatMayPassIsSentAgain(t *testing.T) {
-	good := func() (*http.Response, error) { return response(200, nil, ""), nil }
+	good := func() (*http.Response, error) { return awstest.Response(200, nil, ""), nil }
 	tests := []struct {
 		name  string
 		first func() (*http.Response, error) // answers all but the last attempt
@@ -98,15 +82,15 @@ func TestWhatMayPassIsSentAgain(t *testing.T) {
 		sent  int
 	}{
 		{name: "an answer", first: good, sent: 1},
-		{name: "a fault of the service", first: func() (*http.Response, error) { return response(500, nil, "<html>"), nil }, sent: 3},
+		{name: "a fault of the service", first: func() (*http.Response, error) { return awstest.Response(500, nil, "<html>"), nil }, sent: 3},
 		{name: "a throttle", first: func() (*http.Response, error) {
-			return response(400, nil, `{"__type":"com.amazonaws#ThrottlingException","message":"slow down"}`), nil
+			return awstest.Response(400, nil, `{"__type":"com.amazonaws#ThrottlingException","message":"slow down"}`), nil
 		}, sent: 3},
 		{name: "a throttle inside an answer", first: good, read: &smithy.GenericAPIError{Code: "ThrottlingException"}, sent: 3},
 		{name: "a fault inside an answer", first: good, read: &smithy.GenericAPIError{Code: "InternalFailure"}, sent: 3},
 		{name: "a lost connection", first: func() (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, sent: 3},
 		{name: "a refusal", first: func() (*http.Response, error) {
-			return response(403, http.Header{"X-Amzn-Errortype": {"AccessDeniedException:http://example.com"}}, `{"Message":"no"}`), nil
+			return awstest.Response(403, http.Header{"X-Amzn-Errortype": {"AccessDeniedException:http://example.com"}}, `{"Message":"no"}`), nil
 		}, sent: 1},
 	}
 	for _, tt := range tests {
@@ -155,7 +139,9 @@ func TestErrorsNameCodeAndMessage(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg := config("eu-central-1", func(*http.Request, string) (*http.Response, error) { return response(400, tt.header, tt.body), nil })
+			cfg := config("eu-central-1", func(*http.Request, string) (*http.Response, error) {
+				return awstest.Response(400, tt.header, tt.body), nil
+			})
 			err := awscall.New(cfg, events).Do(t.Context(), call(nil))
 			var answer smithy.APIError
 			if !errors.As(err, &answer) || answer.ErrorCode() != tt.code || answer.ErrorMessage() != tt.message {

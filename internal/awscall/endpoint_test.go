@@ -14,6 +14,7 @@ import (
 	smithyendpoints "github.com/aws/smithy-go/endpoints"
 
 	"lambda-guardrail/internal/awscall"
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/sink/eventbridge"
 	"lambda-guardrail/internal/sink/securityhub"
 	"lambda-guardrail/internal/sink/sns"
@@ -36,7 +37,7 @@ func host(t *testing.T, cfg aws.Config, s awscall.Service) string {
 	var to string
 	sender := config("", func(r *http.Request, _ string) (*http.Response, error) {
 		to = r.URL.Scheme + "://" + r.URL.Host
-		return response(400, nil, ""), nil
+		return awstest.Response(400, nil, ""), nil
 	})
 	cfg.HTTPClient, cfg.Credentials = sender.HTTPClient, sender.Credentials
 	err := awscall.New(cfg, s).Do(t.Context(), awscall.Call{Operation: "Any", Body: []byte("{}")})

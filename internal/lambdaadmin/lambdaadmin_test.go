@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/guard/guardtest"
 	"lambda-guardrail/internal/lambdaadmin"
@@ -39,15 +40,14 @@ func newWorld() *world {
 }
 
 func (w *world) connect(transport http.RoundTripper) {
-	w.functions = lambdaadmin.New(aws.Config{
-		Region:       "eu-west-1",
-		BaseEndpoint: aws.String("https://lambda.invalid"),
-		HTTPClient:   &http.Client{Transport: transport},
-		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
-	}, w.clock)
+	w.functions = lambdaadmin.New(once(transport), w.clock)
+}
+
+// once returns settings by which every call is sent once.
+func once(transport http.RoundTripper) aws.Config {
+	cfg := awstest.Config("eu-west-1", transport)
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	return cfg
 }
 
 func before() map[string]string { return map[string]string{"ROLE": "mine", "MODE": "on", "URLS": "on"} }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/guard/guardtest"
@@ -80,12 +80,7 @@ func TestRestoreIsARoundTrip(t *testing.T) {
 		account := lambdatest.New(r.Partition, r.Region, r.Account)
 		account.Seed(r.ARN(), "")
 		clock := guardtest.NewClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
-		cfg := aws.Config{
-			Region: r.Region, BaseEndpoint: aws.String("https://lambda.invalid"), HTTPClient: &http.Client{Transport: account},
-			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-				return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-			}),
-		}
+		cfg := awstest.Config(r.Region, account)
 		client := lambda.NewFromConfig(cfg)
 
 		var seeded []string

@@ -1,7 +1,6 @@
 package lambdaadmin_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -9,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"lambda-guardrail/internal/guard/guardtest"
@@ -23,13 +21,7 @@ const throwawayARN = "arn:aws:lambda:eu-west-1:111122223333:function:throwaway"
 // once, and what answers it.
 func throwaways(transport http.RoundTripper) (*lambdaadmin.Throwaways, *guardtest.Clock) {
 	clock := guardtest.NewClock(time.Unix(0, 0))
-	return lambdaadmin.NewThrowaways(aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String("https://lambda.invalid"), HTTPClient: &http.Client{Transport: transport},
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
-	}, clock), clock
+	return lambdaadmin.NewThrowaways(once(transport), clock), clock
 }
 
 func throwaway() lambdaadmin.Throwaway {

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/lambdapolicy"
 	"lambda-guardrail/internal/lambdatest"
@@ -125,12 +124,7 @@ func (l *ledger) Answered(operation string, throttled bool) {
 }
 
 func (l *ledger) policies(w *world) *lambdapolicy.Policies {
-	return lambdapolicy.New(lambdapolicy.Paced(aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String("https://lambda.invalid"), HTTPClient: &http.Client{Transport: w.Account},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
-	}, l), &w.clock, nil)
+	return lambdapolicy.New(lambdapolicy.Paced(awstest.Config("eu-west-1", w.Account), l), &w.clock, nil)
 }
 
 func TestEachTimeThatACallIsSentKeepsThePace(t *testing.T) {

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/guard/guardtest"
 	"lambda-guardrail/internal/lambdapolicy"
@@ -58,15 +57,9 @@ func newWorld() *world {
 }
 
 func (w *world) connect(url string, transport http.RoundTripper) {
-	w.policies = lambdapolicy.New(aws.Config{
-		Region:           "eu-west-1",
-		BaseEndpoint:     &url,
-		HTTPClient:       &http.Client{Transport: transport},
-		RetryMaxAttempts: w.attempts,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
-	}, &w.clock, func(f lambdapolicy.Failure) { w.failures = append(w.failures, f) })
+	cfg := awstest.Config("eu-west-1", transport)
+	cfg.BaseEndpoint, cfg.RetryMaxAttempts = &url, w.attempts
+	w.policies = lambdapolicy.New(cfg, &w.clock, func(f lambdapolicy.Failure) { w.failures = append(w.failures, f) })
 }
 
 // operations returns what was called on what, with which revision.
@@ -495,17 +488,12 @@ func TestWritesThatConflictWithAnotherUpdate(t *testing.T) {
 	}
 }
 
-// roundTripper answers every call with one status and a page of HTML.
-type roundTripper int
-
-func (status roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: int(status), Header: http.Header{}, Body: io.NopCloser(strings.NewReader("<html>")), Request: r}, nil
-}
-
 func TestAnAnswerThatIsNotLambdasLeavesTheOutcomeUnknown(t *testing.T) {
 	for _, status := range []int{200, 304, 403, 500, 504} {
 		w := newWorld()
-		w.connect("https://lambda.invalid", roundTripper(status))
+		w.connect("https://lambda.invalid", awstest.RoundTripper(func(*http.Request) (*http.Response, error) {
+			return awstest.Response(status, nil, "<html>"), nil
+		}))
 		from := guard.Policy{Document: document(one, noSid), Revision: "some"}
 		if err := w.policies.Remove(t.Context(), function, from, []int{1}); !errors.Is(err, guard.ErrUnknownOutcome) {
 			t.Errorf("%d: got %v, want ErrUnknownOutcome", status, err)

@@ -19,6 +19,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/google/go-cmp/cmp"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/lambdatest"
 )
 
@@ -26,14 +27,8 @@ const arn = "arn:aws:lambda:eu-west-1:111122223333:function:"
 
 // client is the real SDK's, which sends every call once, by way of transport.
 func client(url string, transport http.RoundTripper) *lambda.Client {
-	return lambda.New(lambda.Options{
-		Region:       "eu-west-1",
-		BaseEndpoint: &url,
-		HTTPClient:   &http.Client{Transport: transport},
-		Retryer:      aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
+	return lambda.NewFromConfig(awstest.Config("eu-west-1", transport), func(o *lambda.Options) {
+		o.BaseEndpoint, o.Retryer = &url, aws.NopRetryer{}
 	})
 }
 

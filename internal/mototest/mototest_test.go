@@ -1,10 +1,10 @@
 package mototest_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/guard/guardtest"
 	"lambda-guardrail/internal/mototest"
@@ -28,15 +29,10 @@ import (
 	"lambda-guardrail/internal/sink/sns"
 )
 
-type credentials struct{}
-
-func (credentials) Retrieve(context.Context) (aws.Credentials, error) {
-	return aws.Credentials{AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}, nil
-}
-
 func TestMotoTakesWhatTheSinksSend(t *testing.T) {
 	url := mototest.Start(t)
-	cfg := aws.Config{Region: "eu-central-1", Credentials: credentials{}, BaseEndpoint: &url}
+	cfg := awstest.Config("eu-central-1", http.DefaultTransport)
+	cfg.BaseEndpoint = &url
 	t.Run("SNS delivers to a queue what its filter policy lets through", func(t *testing.T) { testSNS(t, cfg) })
 	t.Run("Security Hub keeps one finding, and updates it", func(t *testing.T) { testSecurityHub(t, cfg) })
 	t.Run("EventBridge delivers to a queue what a rule selects", func(t *testing.T) { testEventBridge(t, cfg) })

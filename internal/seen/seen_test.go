@@ -2,13 +2,14 @@ package seen_test
 
 import (
 	"bytes"
-	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/seen"
 	"lambda-guardrail/internal/seen/seentest"
 )
@@ -26,12 +27,9 @@ func serve(t *testing.T) (*seentest.Service, aws.Config) {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	return s, aws.Config{
-		Region: "eu-west-1", BaseEndpoint: &url, RetryMaxAttempts: 1,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
-	}
+	cfg := awstest.Config("eu-west-1", http.DefaultTransport)
+	cfg.BaseEndpoint, cfg.RetryMaxAttempts = &url, 1
+	return s, cfg
 }
 
 func TestWhatIsStoredComesBack(t *testing.T) {

@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/exposure"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/guard/guardtest"
@@ -161,12 +159,7 @@ func (s *simulation) chaos(lambdatest.Call) lambdatest.Fault {
 // sweep is new in every invocation: nothing is kept in the process.
 func (s *simulation) sweep() *sweep.Sweep {
 	pace := sweep.NewPace(s.clock, s.share)
-	policies := lambdapolicy.New(lambdapolicy.Paced(aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String("https://lambda.invalid"), HTTPClient: &http.Client{Transport: s.Account},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
-	}, pace), s.clock, nil)
+	policies := lambdapolicy.New(lambdapolicy.Paced(awstest.Config("eu-west-1", s.Account), pace), s.clock, nil)
 	parts := sweep.Parts{
 		Inventory: policies, Clock: s.clock, Pace: pace, Settings: s.settings, MaxReverts: 1_000_000,
 		Inspector: guard.New(policies, policies, []guard.Sink{s.found}, s.found, s.clock, s.settings),

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/guard/guardtest"
@@ -119,7 +120,7 @@ func FuzzInvoke(f *testing.F) {
 	f.Add(string(envelope(f, message("m-1", event))))
 	f.Add(`{"Records":[{"eventSource":"aws:sqs","body":"{}"}]}`)
 	h := answered(f, "eu-central-1", func() (*http.Response, error) {
-		return &http.Response{StatusCode: 404, Header: http.Header{"X-Amzn-Errortype": {"ResourceNotFoundException"}}, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+		return awstest.Response(404, http.Header{"X-Amzn-Errortype": {"ResourceNotFoundException"}}, "{}"), nil
 	})
 	f.Fuzz(func(t *testing.T, text string) {
 		_, alone := h.Invoke(t.Context(), []byte(text))
@@ -151,7 +152,7 @@ func answered(t testing.TB, region string, answer func() (*http.Response, error)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.HTTPClient = &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return answer() })}
+	cfg.HTTPClient = &http.Client{Transport: awstest.RoundTripper(func(*http.Request) (*http.Response, error) { return answer() })}
 	return wire.NewHandler(wire.Guard(cfg, config.Config{Mode: guard.Enforce}, nil, io.Discard, guardtest.NewClock(now)), region)
 }
 

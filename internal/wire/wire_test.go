@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/config"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/guard/guardtest"
@@ -45,10 +46,6 @@ func environ(overrides map[string]string) []string {
 	}
 	return list
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // TestVariables looks at the call that leaves the SDK.
 func TestVariables(t *testing.T) {
@@ -93,9 +90,9 @@ func TestVariables(t *testing.T) {
 				t.Fatal(err)
 			}
 			var sent *http.Request
-			cfg.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			cfg.HTTPClient = &http.Client{Transport: awstest.RoundTripper(func(r *http.Request) (*http.Response, error) {
 				sent = r
-				return &http.Response{StatusCode: 404, Header: http.Header{"X-Amzn-Errortype": {"ResourceNotFoundException"}}, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+				return awstest.Response(404, http.Header{"X-Amzn-Errortype": {"ResourceNotFoundException"}}, "{}"), nil
 			})}
 			r := guard.Resource{Partition: "aws", Region: cfg.Region, Account: "111122223333", Function: "orders"}
 			if _, err := lambdapolicy.New(cfg, guardtest.NewClock(now), nil).Policy(t.Context(), r); !errors.Is(err, guard.ErrNotFound) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/config"
 )
 
@@ -22,10 +23,10 @@ var services = []struct {
 	good     string
 	faults   []answer
 }{
-	{"sns.", 2, `<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>`, []answer{denied, missing}},
-	{"securityhub.", 1, `{"FailedCount":0,"FailedFindings":[],"SuccessCount":1}`, []answer{denied, garbled,
+	{"sns.", 2, awstest.Published, []answer{denied, missing}},
+	{"securityhub.", 1, awstest.Imported, []answer{denied, garbled,
 		{"refuses the finding", 200, `{"FailedCount":1,"FailedFindings":[{"ErrorCode":"InvalidInput","ErrorMessage":"no"}],"SuccessCount":0}`}}},
-	{"events.", 1, `{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}`, []answer{denied, garbled, missing,
+	{"events.", 1, awstest.Put, []answer{denied, garbled, missing,
 		{"refuses the entry", 200, `{"FailedEntryCount":1,"Entries":[{"ErrorCode":"NotAuthorizedForDetailTypeException","ErrorMessage":"no"}]}`}}},
 }
 
@@ -85,7 +86,7 @@ func (s *sinks) Do(r *http.Request) (*http.Response, error) {
 		s.mu.Lock()
 		s.calls = append(s.calls, sent{service.host, string(body), how.name})
 		s.mu.Unlock()
-		return &http.Response{StatusCode: how.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(how.body)), Request: r}, nil
+		return awstest.Response(how.status, nil, how.body), nil
 	}
 	panic("chaos: nobody is at " + r.URL.Host)
 }

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/lambdatest"
 	"lambda-guardrail/internal/runtimetest"
 )
@@ -40,9 +41,9 @@ func payload(statement string) []byte {
 
 // sinks are what the services of the sinks answer, each below a path of its own.
 var sinks = map[string]string{
-	"SNS":         `<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>`,
-	"SECURITYHUB": `{"FailedCount":0,"SuccessCount":1,"FailedFindings":[]}`,
-	"EVENTBRIDGE": `{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}`,
+	"SNS":         awstest.Published,
+	"SECURITYHUB": awstest.Imported,
+	"EVENTBRIDGE": awstest.Put,
 }
 
 // sample is one cold start.

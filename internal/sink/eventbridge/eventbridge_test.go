@@ -1,7 +1,6 @@
 package eventbridge_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -9,40 +8,27 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/guard/guardtest"
 	"lambda-guardrail/internal/sink"
 	"lambda-guardrail/internal/sink/eventbridge"
 )
 
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-type credentials struct{}
-
-func (credentials) Retrieve(context.Context) (aws.Credentials, error) {
-	return aws.Credentials{AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}, nil
-}
-
 // bus returns a sink whose calls are answered in turn; the last answer is
 // repeated.
 func bus(sent *[]string, answers ...string) *eventbridge.Sink {
-	cfg := aws.Config{Region: "eu-central-1", Credentials: credentials{}, HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	cfg := awstest.Config("eu-central-1", awstest.RoundTripper(func(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
 		*sent = append(*sent, r.Header.Get("X-Amz-Target")+" "+r.URL.String()+" "+string(body))
-		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(answers[min(len(*sent), len(answers))-1]))}, err
-	})}}
+		return awstest.Response(200, nil, answers[min(len(*sent), len(answers))-1]), err
+	}))
 	return eventbridge.New(cfg, "arn:aws:events:eu-central-1:111122223333:event-bus/findings", func() time.Time { return guardtest.ExampleTime })
 }
-
-const good = `{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}`
 
 func TestAFindingIsOneEntry(t *testing.T) {
 	var sent []string
 	x := guardtest.Examples()[0]
-	if err := bus(&sent, good).Report(t.Context(), x.Finding); err != nil || len(sent) != 1 {
+	if err := bus(&sent, awstest.Put).Report(t.Context(), x.Finding); err != nil || len(sent) != 1 {
 		t.Fatal(sent, err)
 	}
 	body, ok := strings.CutPrefix(sent[0], "AWSEvents.PutEvents https://events.eu-central-1.amazonaws.com/ ")
@@ -63,7 +49,7 @@ func TestARefusedEntryIsAnErrorThatSaysWhy(t *testing.T) {
 		want    string // of the error; "" is none
 	}{
 		{"refused", []string{`{"FailedEntryCount":1,"Entries":[{"ErrorCode":"MalformedDetail","ErrorMessage":"Detail is malformed."}]}`}, 1, "MalformedDetail: Detail is malformed."},
-		{"refused for once", []string{`{"FailedEntryCount":1,"Entries":[{"ErrorCode":"ThrottlingException","ErrorMessage":"slow down"}]}`, good}, 2, ""},
+		{"refused for once", []string{`{"FailedEntryCount":1,"Entries":[{"ErrorCode":"ThrottlingException","ErrorMessage":"slow down"}]}`, awstest.Put}, 2, ""},
 		{"refused for good", []string{`{"FailedEntryCount":1,"Entries":[{"ErrorCode":"InternalFailure"}]}`}, 3, "InternalFailure"},
 		{"refused without a reason", []string{`{"FailedEntryCount":1,"Entries":[{}]}`}, 1, "without a reason"},
 		{"neither taken nor refused", []string{`{}`}, 1, "0 events taken"},

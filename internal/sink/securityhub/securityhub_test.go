@@ -2,7 +2,6 @@ package securityhub_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -14,20 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/guard/guardtest"
 	"lambda-guardrail/internal/sink/securityhub"
 )
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-type credentials struct{}
-
-func (credentials) Retrieve(context.Context) (aws.Credentials, error) {
-	return aws.Credentials{AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}, nil
-}
 
 // hub answers every call with the same, and keeps the calls.
 type hub struct {
@@ -38,25 +28,25 @@ type hub struct {
 	warned []string
 }
 
+// RoundTrip implements [http.RoundTripper].
+func (h *hub) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	h.calls, h.bodies = append(h.calls, r), append(h.bodies, body)
+	return awstest.Response(h.status, nil, h.answer), err
+}
+
 func (h *hub) sink() *securityhub.Sink {
-	cfg := aws.Config{Region: "eu-central-1", Credentials: credentials{}, HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		body, err := io.ReadAll(r.Body)
-		h.calls, h.bodies = append(h.calls, r), append(h.bodies, body)
-		return &http.Response{StatusCode: h.status, Body: io.NopCloser(strings.NewReader(h.answer))}, err
-	})}}
-	return securityhub.New(cfg, func() time.Time { return guardtest.ExampleTime }, func(message string, because error) error {
+	return securityhub.New(awstest.Config("eu-central-1", h), func() time.Time { return guardtest.ExampleTime }, func(message string, because error) error {
 		h.warned = append(h.warned, message+": "+because.Error())
 		return nil
 	})
 }
 
-const good = `{"FailedCount":0,"FailedFindings":[],"SuccessCount":1}`
-
 // TestTheRequestIsWhatTheServiceModelHas reads it into the types of the generated
 // client, which know every member there is.
 func TestTheRequestIsWhatTheServiceModelHas(t *testing.T) {
 	for _, x := range guardtest.Examples() {
-		h := &hub{status: 200, answer: good}
+		h := &hub{status: 200, answer: awstest.Imported}
 		if err := h.sink().Report(t.Context(), x.Finding); err != nil || len(h.calls) != 1 {
 			t.Fatalf("%s: %d calls, %v", x.Name, len(h.calls), err)
 		}
@@ -123,10 +113,7 @@ func TestWhereSecurityHubIsOffItIsSaidOnceAndNothingBreaks(t *testing.T) {
 func TestAWarningThatCannotBeWrittenIsAnError(t *testing.T) {
 	h := &hub{status: 401, answer: `{"Code":"InvalidAccessException"}`}
 	full := errors.New("full")
-	cfg := aws.Config{Region: "eu-central-1", Credentials: credentials{}, HTTPClient: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: h.status, Body: io.NopCloser(strings.NewReader(h.answer))}, nil
-	})}}
-	s := securityhub.New(cfg, time.Now, func(string, error) error { return full })
+	s := securityhub.New(awstest.Config("eu-central-1", h), time.Now, func(string, error) error { return full })
 	if err := s.Report(t.Context(), guard.Finding{}); !errors.Is(err, full) {
 		t.Errorf("error %v", err)
 	}

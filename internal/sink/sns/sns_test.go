@@ -13,9 +13,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
+	"lambda-guardrail/internal/awstest"
 	"lambda-guardrail/internal/guard"
 	"lambda-guardrail/internal/guard/guardtest"
 	"lambda-guardrail/internal/sink"
@@ -49,7 +49,7 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>AuthorizationError</Code><Message>no</Message></Error></ErrorResponse>`)
 		return
 	}
-	io.WriteString(w, `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>m-1</MessageId></PublishResult></PublishResponse>`)
+	io.WriteString(w, awstest.Published)
 }
 
 func (s *standIn) topics() []string {
@@ -64,14 +64,10 @@ func connect(t *testing.T, s http.Handler, topic, chat string) *sns.Sink {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	return sns.New(aws.Config{
-		Region:           "eu-central-1",
-		BaseEndpoint:     &server.URL,
-		RetryMaxAttempts: 9, // is meant for the Lambda API
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}, nil
-		}),
-	}, topic, chat)
+	cfg := awstest.Config("eu-central-1", http.DefaultTransport)
+	cfg.BaseEndpoint = &server.URL
+	cfg.RetryMaxAttempts = 9 // is meant for the Lambda API
+	return sns.New(cfg, topic, chat)
 }
 
 func reverted() guard.Finding { return guardtest.Examples()[0].Finding }
