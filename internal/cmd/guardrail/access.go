@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/spf13/cobra"
@@ -29,6 +31,10 @@ const (
 
 // exemptionsVariable names the file of exemptions; where it is empty, there is none.
 const exemptionsVariable = "GUARDRAIL_EXEMPTIONS"
+
+// answerWithin is how long a call may take, which the SDK does not limit. No call of
+// ours takes AWS more than seconds.
+var answerWithin = time.Minute // but in a test
 
 // access is how a command that changes something in AWS gets at it, and at the
 // consent of whoever runs it.
@@ -69,7 +75,7 @@ func (a *access) mayAsk(stdin any, does string) error {
 
 // load finds credentials as all tools of AWS do, and the region if none is given.
 func (a *access) load(ctx context.Context, region string) (aws.Config, error) {
-	var options []func(*awsconfig.LoadOptions) error
+	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(answerWithin))}
 	if a.profile != "" {
 		options = append(options, awsconfig.WithSharedConfigProfile(a.profile))
 	}

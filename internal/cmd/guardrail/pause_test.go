@@ -306,6 +306,23 @@ func TestPauseWithoutCredentials(t *testing.T) {
 	says(t, "stderr", stderr, "want credentials as for the AWS command line: sign in, or say --profile\n")
 }
 
+func TestACallThatIsNeverAnsweredEnds(t *testing.T) {
+	d := deploy(t)
+	hung := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // until then the server does not notice that nobody waits
+		<-r.Context().Done()
+	}))
+	t.Cleanup(hung.Close)
+	t.Setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", hung.URL)
+	defer func(limit time.Duration) { answerWithin = limit }(answerWithin)
+	answerWithin = 10 * time.Millisecond
+	code, _, stderr := guardrail(t, "", "pause", "--yes")
+	if code != 1 || len(d.Calls()) != 0 {
+		t.Errorf("exit code %d, %d calls", code, len(d.Calls()))
+	}
+	says(t, "stderr", stderr, "Client.Timeout exceeded")
+}
+
 func TestPauseWithBadFlags(t *testing.T) {
 	for want, args := range map[string][]string{
 		`--stack is ""`:                               {"--stack", ""},
