@@ -52,6 +52,9 @@ func (g *Guardrail) tamperings() []tampering {
 		}, "logGroupName", g.Log.LogGroupName()},
 		{"log-key", "logs", []string{"AssociateKmsKey", "DisassociateKmsKey"}, "resourceIdentifier", holds(g.Log.LogGroupName())},
 		{"log-masks", "logs", []string{"PutDataProtectionPolicy"}, "logGroupIdentifier", holds(g.Log.LogGroupName())},
+		// Masks or copies every group's lines, or makes no metrics of them.
+		// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutAccountPolicy.html
+		{"log-account", "logs", []string{"PutAccountPolicy"}, "policyName", nil},
 		{"alarms", "monitoring", []string{"DeleteAlarms", "DisableAlarmActions"}, "alarmNames", begins("")},
 		{"alarm", "monitoring", []string{"PutMetricAlarm", "SetAlarmState"}, "alarmName", begins("")},
 		{"schedules", "scheduler", []string{"DeleteSchedule", "UpdateSchedule"}, "name", begins("")},

@@ -59,6 +59,7 @@ func TestTamperingIsNoticedOnOurPartsOnly(t *testing.T) {
 		{"logs", "AssociateKmsKey DisassociateKmsKey", "resourceIdentifier", "arn:aws:logs:us-east-1:111122223333:log-group:" + log, "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/orders"},
 		{"logs", "PutDataProtectionPolicy", "logGroupIdentifier", log, "/aws/lambda/orders"},
 		{"logs", "PutDataProtectionPolicy", "logGroupIdentifier", "arn:aws:logs:us-east-1:111122223333:log-group:" + log, "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/orders"},
+		{"logs", "PutAccountPolicy", "policyName", "no-metrics", nil},
 		{"monitoring", "DeleteAlarms DisableAlarmActions", "alarmNames", []string{theirs + "errors", ours + "errors"}, []string{theirs + "errors"}},
 		{"monitoring", "PutMetricAlarm SetAlarmState", "alarmName", ours + "errors", theirs + "errors"},
 		{"sns", "DeleteTopic", "topicArn", "arn:aws:sns:us-east-1:111122223333:" + ours + "findings", "arn:aws:sns:us-east-1:111122223333:findings"},
