@@ -99,6 +99,45 @@ func testReported(t *testing.T, ctx context.Context, want error, outcome string)
 	}
 }
 
+// slow is a sink that takes note of what it gets, and until when it may take.
+type slow struct {
+	got       []string
+	deadlines []time.Time
+	err       error
+}
+
+func (s *slow) Name() string { return "slow" }
+
+func (s *slow) Report(ctx context.Context, f guard.Finding) error {
+	at, _ := ctx.Deadline()
+	s.got, s.deadlines = append(s.got, f.Sid), append(s.deadlines, at)
+	return s.err
+}
+
+func TestTheGravestFindingComesFirstAndEachHasItsTime(t *testing.T) {
+	control := strings.Replace(public("c"), "lambda:InvokeFunction", "lambda:*", 1)
+	w, sink := newWorld(enforce, public("a"), public("b"), control), &slow{}
+	g := guard.New(w, nil, []guard.Sink{sink}, w.evidence, w.clock, enforce)
+	if fs, err := g.Respond(t.Context(), candidate(public("a"))); err != nil || summary(fs) != "c=reverted a=reverted b=reverted" {
+		t.Fatal(summary(fs), err)
+	}
+	if want := []string{"c", "a", "b"}; !slices.Equal(sink.got, want) {
+		t.Errorf("reported %q, want %q", sink.got, want)
+	}
+	if !slices.IsSortedFunc(sink.deadlines, time.Time.Compare) || sink.deadlines[0].Equal(sink.deadlines[2]) {
+		t.Errorf("they may take until %s", sink.deadlines)
+	}
+}
+
+func TestASinkThatHangsIsGivenUp(t *testing.T) {
+	w, sink := newWorld(enforce, public("a"), public("b"), public("c")), &slow{err: context.DeadlineExceeded}
+	g := guard.New(w, nil, []guard.Sink{sink}, w.evidence, w.clock, enforce)
+	_, err := g.Respond(t.Context(), candidate(public("a")))
+	if len(sink.got) != 1 || err == nil || !strings.Contains(err.Error(), "to slow: it hangs, and does not get 2 more findings") {
+		t.Errorf("got %q, error %v", sink.got, err)
+	}
+}
+
 func TestWorkLeavesTimeToReport(t *testing.T) {
 	deadline := time.Now().Add(time.Hour)
 	ctx, cancel := context.WithDeadline(t.Context(), deadline)
@@ -127,7 +166,7 @@ func (d *deadlines) Policy(ctx context.Context, r guard.Resource) (guard.Policy,
 func TestADocumentThatNobodyCanReadIsLeftToAPerson(t *testing.T) {
 	for name, event := range map[string]struct{ statement, findings string }{
 		"from an event without a statement": {"", "=needs-review"},
-		"and so is what the event added":    {public("a"), "=needs-review a=needs-review"},
+		"and so is what the event added":    {public("a"), "a=needs-review =needs-review"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(enforce)
@@ -137,7 +176,7 @@ func TestADocumentThatNobodyCanReadIsLeftToAPerson(t *testing.T) {
 			if err != nil || summary(fs) != event.findings {
 				t.Fatalf("%q, %v", summary(fs), err)
 			}
-			f := fs[0]
+			f := fs[len(fs)-1]
 			if f.Statement != "" || f.PolicyBefore != "<policy/>" || f.Verdict.Level != exposure.Undetermined || f.Error == "" {
 				t.Errorf("%+v", f)
 			}

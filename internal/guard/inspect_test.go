@@ -44,7 +44,7 @@ func TestInspect(t *testing.T) {
 		{name: "in audit it is reported", settings: audit, policy: []string{public("b")},
 			findings: "b=audited", left: "b", level: exposure.Public, statements: 1, calls: 1},
 		{name: "outsiders and confused deputies are reported too, and never taken out", settings: enforce, policy: []string{deputy("s"), external("e"), public("b")},
-			findings: "s=audited e=audited b=reverted", left: "s e", level: exposure.ConfusedDeputy, statements: 2, calls: 3, writes: 1},
+			findings: "b=reverted s=audited e=audited", left: "s e", level: exposure.ConfusedDeputy, statements: 2, calls: 3, writes: 1},
 		{name: "an exempt statement stands", settings: exempting, policy: []string{public("a")},
 			findings: "a=exempt", left: "a", level: exposure.Public, statements: 1, calls: 1},
 		{name: "what is held back stands, and is a failure", settings: enforce, policy: []string{public("b")}, hold: true,

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	reportTime = 10 * time.Second // for all findings, in each sink
+	sendTime   = 10 * time.Second // for one finding, in one sink: then that hangs
+	reportTime = time.Minute      // for all findings, in each sink
 	lastWords  = time.Second      // the same, kept back from the caller's deadline
 )
 
@@ -35,14 +36,25 @@ func (g *Guard) report(ctx context.Context, fs []Finding) error {
 	failures := make([]error, len(g.sinks))
 	var wait sync.WaitGroup
 	for i, sink := range g.sinks {
-		wait.Go(func() {
-			for _, f := range fs {
-				if err := sink.Report(ctx, f); err != nil {
-					failures[i] = errors.Join(failures[i], fmt.Errorf("reporting finding %s to %s: %w", f.ID, sink.Name(), err))
-				}
-			}
-		})
+		wait.Go(func() { failures[i] = send(ctx, sink, fs) })
 	}
 	wait.Wait()
 	return errors.Join(failures...)
+}
+
+// send takes findings to a sink, one after the other, until it hangs.
+func send(ctx context.Context, to Sink, fs []Finding) (failures error) {
+	for n, f := range fs {
+		one, cancel := context.WithTimeout(ctx, sendTime)
+		err := to.Report(one, f)
+		cancel()
+		if err == nil {
+			continue
+		}
+		failures = errors.Join(failures, fmt.Errorf("reporting finding %s to %s: %w", f.ID, to.Name(), err))
+		if left := len(fs) - n - 1; errors.Is(err, context.DeadlineExceeded) && left > 0 {
+			return errors.Join(failures, fmt.Errorf("reporting to %s: it hangs, and does not get %d more findings", to.Name(), left))
+		}
+	}
+	return failures
 }

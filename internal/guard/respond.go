@@ -282,8 +282,8 @@ func (r *response) remember() {
 	}
 }
 
-// findings returns what was found and what has become of it. Err is how the work
-// ended.
+// findings returns what was found and what has become of it, the gravest first. Err
+// is how the work ended.
 func (r *response) findings(err error) []Finding {
 	fs := make([]Finding, len(r.found))
 	for i, e := range r.found {
@@ -300,6 +300,9 @@ func (r *response) findings(err error) []Finding {
 			}
 		}
 	}
+	slices.SortStableFunc(fs, func(a, b Finding) int {
+		return slices.Index(Severities(), a.Severity) - slices.Index(Severities(), b.Severity)
+	})
 	return fs
 }
 
