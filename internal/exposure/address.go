@@ -82,40 +82,43 @@ func (set addresses) union(with addresses) addresses {
 
 func (set addresses) intersect(with addresses) addresses {
 	var out addresses
-	for _, a := range set {
-		for _, b := range with {
-			from, to := a.from, a.to
-			if b.from.Compare(from) > 0 {
-				from = b.from
-			}
-			if b.to.Compare(to) < 0 {
-				to = b.to
-			}
-			if a.from.Is4() == b.from.Is4() && from.Compare(to) <= 0 {
-				out = append(out, addressSpan{from, to})
-			}
+	for i, k := 0, 0; i < len(set) && k < len(with); {
+		a, b := set[i], with[k]
+		from, to := a.from, a.to
+		if b.from.Compare(from) > 0 {
+			from = b.from
+		}
+		if b.to.Compare(to) < 0 {
+			to = b.to
+		}
+		if a.from.Is4() == b.from.Is4() && from.Compare(to) <= 0 {
+			out = append(out, addressSpan{from, to})
+		}
+		if a.to.Compare(b.to) < 0 {
+			i++
+		} else {
+			k++
 		}
 	}
-	return out.normal()
+	return out
 }
 
 func (set addresses) complement() addresses {
-	out := everyAddress()
-	for _, s := range set {
-		var rest addresses
-		for _, o := range out {
-			if s.to.Compare(o.from) < 0 || s.from.Compare(o.to) > 0 {
-				rest = append(rest, o)
+	var out addresses
+	for _, all := range everyAddress() {
+		rest := all
+		for _, s := range set {
+			if s.from.Is4() != all.from.Is4() {
 				continue
 			}
-			if s.from.Compare(o.from) > 0 {
-				rest = append(rest, addressSpan{o.from, s.from.Prev()})
+			if s.from.Compare(rest.from) > 0 {
+				out = append(out, addressSpan{rest.from, s.from.Prev()})
 			}
-			if s.to.Compare(o.to) < 0 {
-				rest = append(rest, addressSpan{s.to.Next(), o.to})
-			}
+			rest.from = s.to.Next()
 		}
-		out = rest
+		if rest.from.IsValid() && rest.from.Compare(all.to) <= 0 {
+			out = append(out, rest)
+		}
 	}
 	return out
 }

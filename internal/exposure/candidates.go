@@ -130,6 +130,9 @@ func (s *search) generate(u *use, theirs bool) (texts []string, complete bool) {
 	g.add(g.fresh())
 	shape := u.row.shape()
 	for _, link := range u.links {
+		if !s.left.spend(len(g.texts)) {
+			return g.texts, false
+		}
 		if !theirs || !g.named(link) && (shape.pattern == "" || shape.met(link)) {
 			g.add(link)
 		}
@@ -319,7 +322,8 @@ func (g *generator) combine() {
 	}
 	if n > maxPatterns {
 		g.complete = false
-		for _, c := range g.open {
+		for i := 0; i < n && g.left.spend(1); i++ {
+			c := g.open[i]
 			c.want = true
 			g.meet([]constraint{c})
 		}
@@ -334,9 +338,17 @@ func (g *generator) combine() {
 	}
 }
 
+// perMeeting is how often about a text is compared before solve is asked.
+const perMeeting = 16
+
 // meet adds a text that meets the constraints: one that looks like a real value
 // where it can.
 func (g *generator) meet(cs []constraint) {
+	if !g.left.spend(perMeeting * (1 + len(g.open) + len(g.fixed) + len(g.literals))) {
+		g.complete = false
+		return
+	}
+	named := cs
 	if shape := g.row.shape(); g.theirs && shape.pattern != "" {
 		cs = append(cs, shape)
 	}
@@ -353,7 +365,7 @@ func (g *generator) meet(cs []constraint) {
 			return
 		}
 	}
-	for _, c := range g.open {
+	for _, c := range named {
 		for _, v := range g.row.instances(c.pattern) {
 			if ok(v) {
 				g.add(v)

@@ -104,6 +104,33 @@ func expensive() map[string]string {
 	add("many services", allow(genCondition{"StringLike", "aws:SourceArn", []string{"*a*", "*b*", "*c*"}}), manyServices)
 	add("a pattern of stars", allow(genCondition{"StringLike", "aws:UserAgent", []string{strings.Repeat("*a", 3000) + "b"}},
 		genCondition{"StringEquals", "aws:UserAgent", []string{strings.Repeat("a", 9000)}}))
+	tags := func(n int, operator string) (list []genCondition) {
+		for i := range n {
+			list = append(list, genCondition{operator, fmt.Sprintf("aws:PrincipalTag/%d", i), []string{"x"}})
+		}
+		return list
+	}
+	for name, operator := range map[string]string{"inside": "IpAddress", "outside": "NotIpAddress"} {
+		var lone []string
+		for i := range 900 {
+			lone = append(lone, fmt.Sprintf("%d.%d.7.0/24", 1+i%200, i/200*2))
+		}
+		add("lone addresses, "+name+", after many keys", allow(), allow(genCondition{operator, "aws:SourceIp", lone}),
+			deny(append(tags(20, "StringEquals"), genCondition{operator, "aws:SourceIp", lone[:200]})...), deny(tags(20, "StringNotEquals")...))
+	}
+	add("literals and variables on one key", allow(
+		genCondition{"StringEquals", "aws:PrincipalTag/x", append(numbered(900, "N"), numbered(300, "${aws:PrincipalTag/y}N")...)}))
+	add("literals and variables on two keys", allow(
+		genCondition{"StringEquals", "aws:PrincipalTag/x", append(numbered(400, "N"), numbered(200, "${aws:PrincipalTag/y}N")...)},
+		genCondition{"StringLike", "aws:PrincipalTag/y", append(numbered(200, "N*"), numbered(200, "*${aws:PrincipalTag/x}N")...)}))
+	add("patterns of an account, and many statements", append(repeat(20, allow()),
+		deny(genCondition{"StringLike", "aws:PrincipalAccount", numbered(1700, "aN*")}))...)
+	add("patterns of an endpoint", allow(genCondition{"StringLike", "aws:SourceVpce", numbered(1800, "xN*")}))
+	add("patterns of an ARN", allow(genCondition{"ArnLike", "aws:PrincipalArn", numbered(700, "arn:N*:iam::*:role/x")}))
+	add("patterns of an ARN and of somebody's", allow(genCondition{"ArnLike", "aws:PrincipalArn", numbered(300, "arn:N*:iam::*:role/x")}),
+		deny(genCondition{"ArnNotLike", "aws:PrincipalArn", numbered(300, "arn:aws:iam::11112222333N:role/x*")}))
+	add("a list of numbers", allow(genCondition{"NumericEquals", "aws:MultiFactorAuthAge", numbered(1200, "1N")}),
+		deny(genCondition{"NumericNotEquals", "aws:MultiFactorAuthAge", numbered(900, "2N")}))
 	return out
 }
 

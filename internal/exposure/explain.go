@@ -129,7 +129,7 @@ func (t *trial) doubts() {
 	}
 	for i := range t.tests {
 		switch c := &t.tests[i]; {
-		case c.operator == nil:
+		case c.operator == nil && !c.variables:
 			t.because(c.reason(UnknownOperator, ""))
 		case c.key.domains[AnyPrincipal].source == unknowable:
 			t.because(c.reason(UnknownKey, ""))

@@ -3,6 +3,7 @@ package exposure
 import (
 	"math/bits"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,8 +84,12 @@ func (j *judge) tests(to []test, statement int) []test {
 	conditions := j.doc.Statements[statement].Conditions
 	for i := range conditions {
 		t := newTest(&conditions[i], statement)
-		if j.doc.Variables() {
-			t.values, t.variables = expand(conditions[i].Values, &j.on, conditions[i].Key)
+		if j.doc.Variables() && slices.ContainsFunc(t.values, func(v string) bool { return strings.Contains(v, "${") }) {
+			if t.operator != nil && t.operator.operand > foldedText && t.operator.operand != presence {
+				t.operator, t.variables = nil, true // AWS fills in none there
+			} else {
+				t.values, t.variables = expand(t.values, &j.on, t.from.Key)
+			}
 		}
 		to = append(to, t)
 	}
@@ -260,7 +265,7 @@ func (t *trial) search(kind Kind, service string, on resource, group actionSet, 
 		switch in = s.found.in; {
 		case in != no:
 			context = s.context()
-		case s.incomplete || t.missed:
+		case s.incomplete || t.missed || !s.surely():
 			in = unknown
 			t.because(Reason{Code: GaveUp, statement: t.statement, element: theCondition})
 		default:

@@ -88,6 +88,7 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"a Deny for another organization of the function", document(open(`"StringEquals":{"aws:ResourceOrgID":"o-a1b2c3d4e5"}`), open(`"StringEquals":{"aws:ResourceOrgID":["o-*","x${aws:ResourceOrgID}"]}`, `"Effect":"Deny"`)), everyone, "invoke"},
 		{"said not to come through the URL, and not said", document(open(`"Bool":{"lambda:InvokedViaFunctionUrl":"false"},"Null":{"lambda:InvokedViaFunctionUrl":"true"}`)), "", ""},
 		{"a Deny that can be avoided for one action, and one that cannot for the other", document(open("", `"Action":["lambda:InvokeFunction","lambda:GetFunction"]`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`), open("", `"Effect":"Deny"`, `"Action":"lambda:GetFunction"`)), everyone, "invoke"},
+		{"a Deny for the text of a variable", document(open(`"Null":{"aws:PrincipalAccount":"false"}`), open(`"StringEquals":{"aws:PrincipalAccount":"${$}{aws:PrincipalAccount}"}`, `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "invoke"},
 		{"a Deny for half of the addresses", document(open(`"Null":{"aws:SourceIp":"false"}`), open(`"IpAddress":{"aws:SourceIp":"0.0.0.0/1"}`, `"Effect":"Deny"`)), "anonymous any-principal any-principal-url", "invoke"},
 		{"an organization of the function, and a Deny that can be avoided", document(open(`"StringLike":{"aws:ResourceOrgID":["o-a1b2c3d4e5","o-*"]}`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`)), everyone, "invoke"},
 		{"a header with the caller's account in it", document(open(`"StringEquals":{"aws:UserAgent":"${aws:PrincipalAccount}"}`)), "anonymous any-principal any-principal-url", "invoke"},
@@ -183,6 +184,18 @@ func TestTheOneWayIn(t *testing.T) {
 		{"a default of one quotation mark", `"StringEquals":{"aws:UserAgent":"${aws:username, '}"}`, exposure.Undetermined},
 		{"a source that is not of this region", `"StringNotLike":{"aws:SourceArn":"arn:aws:events:${aws:RequestedRegion}:*"},"Null":{"aws:SourceArn":"false"}`, exposure.ConfusedDeputy},
 		{"a source that is not of this region, as an ARN", `"ArnNotLike":{"aws:SourceArn":"arn:aws:events:${aws:RequestedRegion}:*:*"},"Null":{"aws:SourceArn":"false"}`, exposure.ConfusedDeputy},
+		{"a role in the account that the caller sets", `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::${aws:PrincipalTag/account}:role/x"}`, exposure.Public},
+		{"a role in the account that the caller sets, by name", `"StringEquals":{"aws:PrincipalArn":"arn:aws:iam::${aws:SourceIdentity}:role/x"}`, exposure.Public},
+		{"a session in the role that the caller sets", `"StringEquals":{"aws:userid":"${aws:PrincipalTag/id}:admin"}`, exposure.Public},
+		{"a role in the caller's account, which begins with a five", `"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::5*:role/x"},"StringEquals":{"aws:PrincipalArn":"arn:aws:iam::${aws:PrincipalAccount}:role/x"}`, exposure.Public},
+		{"a tag that is the caller's account, and does not begin with a nine", `"StringEquals":{"aws:PrincipalTag/a":"${aws:PrincipalAccount}"},"StringNotLike":{"aws:PrincipalTag/a":"9*"}`, exposure.Public},
+		{"an account that is the caller's tag, which begins with a one", `"StringEquals":{"aws:PrincipalAccount":"${aws:PrincipalTag/a}"},"StringLike":{"aws:PrincipalTag/a":"1*"}`, exposure.Public},
+		{"a tag that is the caller's organization, and another one", `"StringEquals":{"aws:PrincipalTag/a":"${aws:PrincipalOrgID}"},"StringEqualsIfExists":{"aws:PrincipalTag/a":"o-a1b2c3d4e5"}`, exposure.Undetermined},
+		{"a tag that is the caller's account, and the owner's", `"StringEquals":{"aws:PrincipalTag/a":"${aws:PrincipalAccount}"},"StringEqualsIfExists":{"aws:PrincipalTag/a":"111122223333"}`, exposure.Undetermined},
+		{"a role in the caller's account, by a star that hides where that stands", `"StringLike":{"aws:PrincipalArn":"arn:*iam::${aws:PrincipalAccount}:role/x"}`, exposure.Undetermined},
+		{"a dollar by its escape is no variable", `"StringEquals":{"aws:PrincipalOrgID":"${$}{aws:PrincipalOrgID}"}`, exposure.Restricted},
+		{"a dollar by its escape", `"StringEquals":{"aws:UserAgent":"${$}{aws:PrincipalOrgID}"}`, exposure.Public},
+		{"a variable in a number", `"NumericEquals":{"aws:MultiFactorAuthAge":"${aws:PrincipalTag/x}"}`, exposure.Undetermined},
 		{"some organization of the function", `"StringLike":{"aws:ResourceOrgID":"o-*"}`, exposure.Public},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -456,6 +469,9 @@ func TestWhatIsNotKnownStandsBesideTheRest(t *testing.T) {
 		want         exposure.Level
 		access       string
 	}{
+		{"a Deny with a variable in a number", document(open(""), open(`"NumericEquals":{"aws:EpochTime":"${aws:EpochTime}"}`, `"Effect":"Deny"`)), exposure.Undetermined, "invoke"},
+		{"a Deny with a key of several values for a variable", document(open(`"Null":{"aws:PrincipalOrgPaths":"false"}`), open(`"ForAnyValue:StringEquals":{"aws:PrincipalOrgPaths":"${aws:PrincipalOrgPaths}"}`, `"Effect":"Deny"`)), exposure.Undetermined, "invoke"},
+		{"a Deny with a variable before the last field of its resource", document(open(""), open("", `"Effect":"Deny"`, `"Resource":"arn:aws:lambda:us-east-1:${aws:ResourceAccount}:function:f"`)), exposure.Undetermined, "invoke"},
 		{"a Deny that cannot be read", document(open(""), unreadable), exposure.Undetermined, "invoke"},
 		{"and one that can", document(open(""), unreadable, open("", `"Effect":"Deny"`)), exposure.Restricted, ""},
 		{"two actions of which neither is known", document(open(`"StringRegex":{"aws:PrincipalTag/x":"a"}`, `"Action":["lambda:InvokeFunction","lambda:GetFunction"]`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`)), exposure.Undetermined, "invoke read"},

@@ -8,18 +8,19 @@ import (
 )
 
 // A pattern is text with * (any run of characters) and ? (one character). In a
-// value that came from a policy, literalStar and literalMark stand for the
-// escapes ${*} and ${?}.
+// value that came from a policy, literalStar, literalMark and literalDollar stand
+// for the escapes ${*}, ${?} and ${$}.
 const (
-	literalStar = '\x01'
-	literalMark = '\x02'
+	literalStar   = '\x01'
+	literalMark   = '\x02'
+	literalDollar = '\x03'
 )
 
 // unescape returns the text that a pattern without wildcards stands for.
-var unescape = strings.NewReplacer(string(literalStar), "*", string(literalMark), "?")
+var unescape = strings.NewReplacer(string(literalStar), "*", string(literalMark), "?", string(literalDollar), "$")
 
 func escaped(p string) bool {
-	return strings.IndexByte(p, literalStar) >= 0 || strings.IndexByte(p, literalMark) >= 0
+	return strings.IndexByte(p, literalStar) >= 0 || strings.IndexByte(p, literalMark) >= 0 || strings.IndexByte(p, literalDollar) >= 0
 }
 
 func hasWildcard(p string) bool {
@@ -72,6 +73,8 @@ func literal[T byte | rune](c T) T {
 		return '*'
 	case literalMark:
 		return '?'
+	case literalDollar:
+		return '$'
 	}
 	return c
 }

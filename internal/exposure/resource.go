@@ -183,7 +183,11 @@ func (j *judge) named(p *iampolicy.Patterns, arn string) tri {
 // the target is not known that is a pattern, and all of it must be covered.
 func (t *trial) covered(p *iampolicy.Patterns, on resource) tri {
 	if t.on.known() {
-		return t.named(p, on.arn)
+		m := t.named(p, on.arn)
+		if m == yes && t.doc.Variables() && slices.ContainsFunc(p.List, variableEarly) {
+			return unknown // by AWS's page, variables are filled in in the last field alone
+		}
+		return m
 	}
 	if p.Missing {
 		return yes
@@ -200,6 +204,12 @@ func (t *trial) covered(p *iampolicy.Patterns, on resource) tri {
 		}
 	}
 	return truth(p.Not)
+}
+
+// variableEarly reports whether an ARN has a variable before its last field.
+func variableEarly(arn string) bool {
+	before, _, found := strings.Cut(arn, "${")
+	return found && strings.Count(before, ":") < 5
 }
 
 func resourceElement(s *iampolicy.Statement) element {

@@ -22,6 +22,7 @@ type search struct {
 
 	uses  []*use
 	tied  []*test // those with a policy variable
+	sets  map[*test]addressSet
 	found request
 	// incomplete: no way in was found, but not all could be tried.
 	incomplete bool
@@ -109,6 +110,17 @@ func (s *search) run() (blocked *use) {
 		}
 	}
 	return nil
+}
+
+// surely reports that nobody gets in where nobody was found. What keys hold that a
+// policy variable ties together was not tried in all combinations.
+func (s *search) surely() bool {
+	if s.tied == nil {
+		return true
+	}
+	loose := s.loosened()
+	loose.run()
+	return loose.found.in == no && !loose.incomplete
 }
 
 // context is the request that was found, but for the keys that it lacks.
@@ -272,9 +284,9 @@ func (s *search) chooseAddress(i int, allow tri, defeat []tri, values []value) {
 	meets := everyAddress()
 	for k := range s.allow {
 		if t := &s.allow[k]; u.has(t) {
-			met, sure := t.addresses()
-			meets = meets.intersect(met)
-			allow = min(allow, sure)
+			set := s.addressesOf(t)
+			meets = meets.intersect(set.met)
+			allow = min(allow, set.sure)
 		}
 	}
 	for _, enough := range [...]tri{yes, unknown} {
@@ -284,7 +296,7 @@ func (s *search) chooseAddress(i int, allow tri, defeat []tri, values []value) {
 			if next[d] >= enough {
 				continue
 			}
-			escape, sure := s.denies[d].escape(u)
+			escape, sure := s.escape(&s.denies[d], u)
 			feasible = feasible.intersect(escape)
 			next[d] = max(next[d], sure)
 		}
@@ -298,19 +310,44 @@ func (s *search) chooseAddress(i int, allow tri, defeat []tri, values []value) {
 }
 
 // escape is the set of addresses that keep the Deny from matching, surely or not.
-func (d *denial) escape(u *use) (out addresses, sure tri) {
-	sure = yes
+func (s *search) escape(d *denial, u *use) (out addresses, sure tri) {
 	for k := range d.tests {
 		if t := &d.tests[k]; u.has(t) {
-			met, known := t.addresses()
-			if known != yes {
+			set := s.addressesOf(t)
+			if set.sure != yes {
 				return everyAddress(), unknown
 			}
-			out = out.union(met.complement())
+			out = out.union(set.unmet)
 		}
 	}
-	return out, sure
+	return out, yes
 }
+
+// addressSet is the addresses for which a test holds, and all others; sure is less
+// than yes where that could not be told.
+type addressSet struct {
+	met, unmet addresses
+	sure       tri
+}
+
+// addressesOf is worked out once for each test; each use of it is work as well.
+func (s *search) addressesOf(t *test) addressSet {
+	set, known := s.sets[t]
+	if !known {
+		set.met, set.sure = t.addresses()
+		set.unmet = set.met.complement()
+		if s.sets == nil {
+			s.sets = map[*test]addressSet{}
+		}
+		s.sets[t] = set
+	}
+	s.left.spend(perAddress * (len(set.met) + len(set.unmet)))
+	return set
+}
+
+// perAddress is what a range costs that is compared with others, sorted and looked
+// into for a stranger.
+const perAddress = 16
 
 // addresses is the set of addresses for which the test holds; sure is less than
 // yes where that could not be told.

@@ -3,6 +3,8 @@ package exposure
 import (
 	"slices"
 	"strings"
+
+	"lambda-guardrail/internal/iampolicy"
 )
 
 // Policy variables (R8).
@@ -36,7 +38,7 @@ func expand(values []string, on *Target, with string) (out []string, variables b
 			case "?":
 				return string(literalMark), true
 			case "$":
-				return "$", true
+				return string(literalDollar), true
 			case "aws:resourceaccount":
 				return account, true
 			case "aws:resourceorgid":
@@ -102,7 +104,7 @@ func (s *search) link() {
 			s.tied = append(s.tied, t)
 		}
 	}
-	for range min(len(s.tied), 2) { // values travel along a chain of two
+	for range 2 { // values travel there and back, or along a chain of two
 		s.linkOnce()
 	}
 }
@@ -111,7 +113,7 @@ func (s *search) linkOnce() {
 	for _, t := range s.tied {
 		for _, v := range t.values {
 			va, ok := parseVariable(v)
-			if !ok {
+			if !ok || !s.left.spend(1) { // without work left, nothing is believed to be complete
 				continue
 			}
 			from := s.useOf(va.key, lookUp(va.key))
@@ -121,20 +123,21 @@ func (s *search) linkOnce() {
 			if from == to {
 				continue
 			}
+			s.meetBoth(t, va, from, to)
 			fromValues, _ := s.candidates(from)
 			toValues, _ := s.candidates(to)
 			if s.domainOf(to).source == free {
 				for _, f := range fromValues {
 					if f.present && !f.unknown {
-						to.links = append(to.links, va.before+f.text+va.after)
+						s.tie(to, va.before+f.text+va.after)
 					}
 				}
 				if va.hasFallback {
-					to.links = append(to.links, va.before+va.fallback+va.after)
+					s.tie(to, va.before+va.fallback+va.after)
 				}
 			}
 			if s.domainOf(to).source == theirs {
-				to.links = append(to.links, to.row.own(1)) // a stranger can have two accounts
+				s.tie(to, to.row.own(1)) // a stranger can have two accounts
 				s.avoid(t, to, va, fromValues)
 				// The identity must be the stranger's: from the variable, or from a
 				// wildcard beside it.
@@ -143,17 +146,157 @@ func (s *search) linkOnce() {
 					hasWildcard(va.before+va.after) && !to.row.identity.fixes(va.before+"x"+va.after, arn)
 				for _, f := range fromValues {
 					if open && f.present && !f.unknown {
-						to.links = append(to.links, to.row.instances(va.before+escape.Replace(f.text)+va.after)...)
+						s.tie(to, to.row.instances(va.before+escape.Replace(f.text)+va.after)...)
 					}
 				}
 			}
-			if s.domainOf(from).source == free {
+			if source := s.domainOf(from).source; source == free || source == theirs && s.domainOf(to).source == theirs {
 				for _, to := range toValues {
 					if rest, ok := s.filling(t, va, to.text); ok && to.present {
-						from.links = append(from.links, rest)
+						s.tie(from, rest)
 					}
 				}
 			}
+		}
+	}
+}
+
+// loosened is the search without policy variables: each Allow asks for less, and
+// each Deny matches less. Whoever does not get in there does not get in.
+func (s *search) loosened() *search {
+	out := &search{kind: s.kind, service: s.service, on: s.on, now: s.now, accounts: s.accounts, left: s.left}
+	for i := range s.allow {
+		if t, ok := s.loosen(&s.allow[i], true); ok {
+			out.allow = append(out.allow, t)
+		}
+	}
+	for _, d := range s.denies {
+		var tests []test
+		for i := range d.tests {
+			if t, ok := s.loosen(&d.tests[i], false); ok {
+				tests = append(tests, t)
+			}
+		}
+		if len(tests) == len(d.tests) {
+			d.tests = tests
+			out.denies = append(out.denies, d)
+		}
+	}
+	return out
+}
+
+// loosen returns a test without variables that more requests meet than t or, unless
+// more, fewer. It is false where there is none, and t is left out.
+func (s *search) loosen(t *test, more bool) (test, bool) {
+	if !t.variables || t.operator == nil {
+		return *t, !t.variables
+	}
+	out := *t
+	out.variables, out.values = false, nil
+	matchMore := more != t.operator.negated // by a star in the place of a variable
+	switch {
+	case t.operator.operand == foldedText && matchMore:
+		return test{}, false
+	case t.operator.operand == text, t.operator.operand == arnPattern && matchMore && slices.ContainsFunc(t.values, variableEarly):
+		out.operator = operatorIndex["stringlike"]
+		if t.operator.negated {
+			out.operator = operatorIndex["stringnotlike"]
+		}
+	}
+	if swapped, ok := s.swapped(t); ok && matchMore {
+		return swapped, true
+	}
+	for _, v := range t.values {
+		if t.operator.operand == text {
+			v = escape.Replace(v)
+		}
+		star, exact := s.star(t, v)
+		switch {
+		case !strings.Contains(v, "${"):
+			out.values = append(out.values, v)
+		case exact || matchMore:
+			out.values = append(out.values, star...)
+		}
+	}
+	return out, true
+}
+
+// star puts a star in the place of the variables of a value; exact reports that this
+// changes nothing.
+func (s *search) star(t *test, v string) (out []string, exact bool) {
+	if va, ok := parseVariable(v); ok {
+		row := lookUp(va.key)
+		switch self := row == t.key && strings.EqualFold(va.key, t.from.Key); {
+		case row.domains[s.kind].source == none && va.hasFallback:
+			return []string{va.before + escape.Replace(va.fallback) + va.after}, true
+		case row.domains[s.kind].source == none:
+			return nil, true
+		case self && va.before+va.after == "" && t.operator.operand < foldedText:
+			return []string{"*"}, !row.multi
+		case self && t.operator.operand == text:
+			return nil, true // nothing is longer than itself
+		}
+	}
+	return []string{walk(v, func(string) (string, bool) { return "*", true })}, false
+}
+
+// swapped is a test that compares a key of the owner's with one of the caller's, the
+// other way round.
+func (s *search) swapped(t *test) (test, bool) {
+	u := s.useOf(t.from.Key, t.key)
+	if s.domainOf(u).source != owners || t.operator.operand != text || t.quantifier != single || t.ifExists || len(t.values) != 1 {
+		return test{}, false
+	}
+	va, ok := parseVariable(t.values[0])
+	if !ok || va.hasFallback {
+		return test{}, false
+	}
+	out := *t
+	out.from = &iampolicy.Condition{Operator: t.from.Operator, Key: va.key}
+	out.key, out.variables, out.values = lookUp(va.key), false, nil
+	have, _ := s.candidates(u)
+	for _, v := range have {
+		if filling, ok := s.filling(t, va, v.text); ok && v.present {
+			out.values = append(out.values, filling)
+		}
+	}
+	return out, true
+}
+
+// meetBoth adds values that suit the tests on both sides of a comparison.
+func (s *search) meetBoth(t *test, va variable, from, to *use) {
+	if t.operator == nil || t.operator.operand > foldedText {
+		return
+	}
+	form := test{from: t.from, key: t.key, operator: operatorIndex["stringlike"], values: []string{va.before + "*" + va.after}}
+	if t.operator.operand == text {
+		form.values[0] = escape.Replace(va.before) + "*" + escape.Replace(va.after)
+	}
+	tests := append(to.tests[:len(to.tests):len(to.tests)], usedTest{&form, ofTheAllow})
+	sides := []*use{to}
+	if va.before+va.after == "" {
+		tests = append(tests, from.tests...)
+		sides = append(sides, from)
+	}
+	for _, side := range sides {
+		joint := *side
+		joint.tests = tests
+		values, _ := s.candidates(&joint)
+		for _, v := range values {
+			for _, u := range sides {
+				if v.present && !v.unknown && (s.domainOf(u).source == free || s.domainOf(side).source == theirs) {
+					s.tie(u, v.text)
+				}
+			}
+		}
+	}
+}
+
+// tie adds values that the key can have because another one has its own.
+func (s *search) tie(u *use, texts ...string) {
+	for _, text := range texts {
+		if s.left.spend(1+len(u.links)) && !slices.Contains(u.links, text) {
+			u.links = append(u.links, text)
 		}
 	}
 }
@@ -194,7 +337,7 @@ func (s *search) avoid(t *test, to *use, va variable, from []value) {
 		}
 		switch text, found := solve(cs, anyText, s.left); found {
 		case yes:
-			to.links = append(to.links, text)
+			s.tie(to, text)
 		case unknown:
 			s.incomplete = true
 		}
@@ -264,9 +407,10 @@ func (s *search) resolved(t *test, values []value) tri {
 			undecided = true
 			continue
 		}
-		of := s.valueOf(va.key, lookUp(va.key), values)
+		row := lookUp(va.key)
+		of := s.valueOf(va.key, row, values)
 		switch {
-		case of.unknown || len(of.more) > 0:
+		case of.unknown || row.multi: // a key of several values is no variable
 			undecided = true
 		case of.present:
 			filled.values = append(filled.values, va.before+escape.Replace(of.text)+va.after)
