@@ -57,8 +57,13 @@ func (s *search) domainOf(u *use) domain {
 	if s.anybody && (d.source == theirs || d.source == address) {
 		d.source = free
 	}
-	if s.service != "" && s.service != "*" && (u.row.name == "aws:principalservicename" || u.row.name == "aws:principalservicenameslist") {
-		return oneOf(s.service)
+	if s.service != "" && s.service != "*" {
+		switch u.row.name {
+		case "aws:principalservicename":
+			return oneOf(s.service)
+		case "aws:principalservicenameslist": // its regional names too
+			return oneOf(s.service, strings.Replace(s.service, ".", "."+s.on.Region+".", 1))
+		}
 	}
 	if d.source != given {
 		return d

@@ -45,6 +45,10 @@ func signed(anon, others domain) domains { return domains{anon, others, others, 
 func services(d domain) domains          { return domains{never, never, never, d} }
 func callers(d domain) domains           { return domains{d, d, d, never} }
 
+// forwarded are keys of what a service calls for a principal who called it: that is
+// an API, and never a function URL.
+func forwarded(others, principal domain) domains { return domains{others, principal, others, others} }
+
 // domains is a domain for each kind of stranger, in the order of [Kind].
 type domains = [4]domain
 
@@ -76,8 +80,10 @@ type keyRow struct {
 const (
 	global = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"
 	saml   = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html"
-	urls   = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
-	lambda = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html"
+	// What a service does for whoever called it.
+	forward = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html"
+	urls    = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+	lambda  = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html"
 )
 
 // anonymousName is what AWS puts into principal keys of unsigned requests; the
@@ -105,7 +111,7 @@ var keys = []keyRow{
 	{"aws:chatbotsourcearn", signed(never, theirsOrNone), arnOfAccount, false, global, ""},
 	{"aws:ec2instancesourceprivateipv4", signed(never, anything), whole, false, global, ""},
 	{"aws:ec2instancesourcevpc", signed(never, theirsOrNone), vpcID, false, global, ""},
-	{"aws:federatedprovider", signed(never, anything), whole, false, global, ""},
+	{"aws:federatedprovider", signed(never, notKnown), whole, false, global, ""}, // a name that is everybody's, or an ARN
 	{"aws:multifactorauthage", signed(never, anything), whole, false, global, ""},
 	{"aws:multifactorauthpresent", signed(never, anything), whole, false, global, ""},
 	{"aws:sourceidentity", signed(never, anything), whole, false, global, ""},
@@ -139,14 +145,14 @@ var keys = []keyRow{
 	{"lambda:eventsourcetoken", services(theirsOrNone), whole, false, lambda, ""}, // a secret: theirs is another one
 
 	// what is asked
-	{"aws:calledvia", everyone(anything), whole, true, global, ""},
-	{"aws:calledviafirst", everyone(anything), whole, false, global, ""},
-	{"aws:calledvialast", everyone(anything), whole, false, global, ""},
+	{"aws:calledvia", forwarded(never, anything), whole, true, forward, ""},
+	{"aws:calledviafirst", forwarded(never, anything), whole, false, forward, ""},
+	{"aws:calledvialast", forwarded(never, anything), whole, false, forward, ""},
 	{"aws:referer", everyone(anything), whole, false, global, ""},
 	{"aws:requesttag/", everyone(anything), whole, false, global, ""},
 	{"aws:tagkeys", everyone(anything), whole, true, global, ""},
 	{"aws:useragent", everyone(anything), whole, false, global, ""},
-	{"aws:viaawsservice", everyone(anything), whole, false, global, ""},
+	{"aws:viaawsservice", forwarded(oneOf("false"), oneOf("true", "false")), whole, false, forward, ""},
 	{"lambda:functionurlauthtype", domains{oneOf("NONE"), never, oneOf("AWS_IAM"), never}, whole, false, urls, ""},
 	{"lambda:invokedviafunctionurl", domains{oneOf("true"), noneOrOneOf("false"), oneOf("true"), noneOrOneOf("false")}, whole, false, urls, ""},
 

@@ -60,7 +60,7 @@ var stranger = func() map[string]holdings {
 	signed("id?", "vpc", "aws:ec2instancesourcevpc")
 	signed("id?", "", "identitystore:userid", "saml:namequalifier")
 	signed("any", "", "aws:principaltag/", "aws:username", "aws:assumedroot", "aws:ec2instancesourceprivateipv4",
-		"aws:federatedprovider", "aws:multifactorauthage", "aws:multifactorauthpresent", "aws:sourceidentity",
+		"aws:multifactorauthage", "aws:multifactorauthpresent", "aws:sourceidentity",
 		"aws:tokenissuetime", "ec2:roledelivery", "glue:credentialissuingservice", "glue:roleassumedby", "saml:")
 	for key, form := range map[string]string{"aws:sourcevpc": "vpc", "aws:sourcevpce": "vpce", "aws:sourcevpcarn": "arn",
 		"aws:vpceaccount": "account", "aws:vpceorgid": "org", "aws:vpceorgpaths": "path"} {
@@ -74,10 +74,14 @@ var stranger = func() map[string]holdings {
 	}
 	row("aws:principalservicename", "-", "-", "-", "any", "service")
 	row("aws:principalservicenameslist", "-", "-", "-", "any", "service")
-	for _, key := range []string{"aws:calledvia", "aws:calledviafirst", "aws:calledvialast", "aws:referer", "aws:requesttag/",
-		"aws:tagkeys", "aws:useragent", "aws:viaawsservice"} {
+	for _, key := range []string{"aws:referer", "aws:requesttag/", "aws:tagkeys", "aws:useragent"} {
 		row(key, "any", "any", "any", "any", "")
 	}
+	for _, key := range []string{"aws:calledvia", "aws:calledviafirst", "aws:calledvialast"} {
+		row(key, "-", "any", "-", "-", "")
+	}
+	row("aws:viaawsservice", "false", "true|false", "false", "false", "")
+	signed("?", "", "aws:federatedprovider")
 	row("lambda:functionurlauthtype", "NONE", "-", "AWS_IAM", "-", "")
 	row("lambda:invokedviafunctionurl", "true", "false|", "true", "false|", "")
 	for key, value := range map[string]string{

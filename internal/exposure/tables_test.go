@@ -22,14 +22,16 @@ var (
 
 // neverRestricts are the rows without a statement that they restrict, and why.
 var neverRestricts = map[string]string{
-	"aws:resourcetag/": "tags are not read: the outcome is unknown, never a limit",
-	"every other key":  "what is not known limits nobody",
+	"aws:resourcetag/":      "tags are not read: the outcome is unknown, never a limit",
+	"aws:federatedprovider": "it is a name that is everybody's, or the ARN of one account's: which, is not told apart",
+	"every other key":       "what is not known limits nobody",
 }
 
 // neverLetsIn are the rows without a statement that they do not restrict, and why.
 var neverLetsIn = map[string]string{
-	"aws:resourcetag/": "tags are not read: the outcome is unknown, so that the statement is never surely open",
-	"every other key":  "what is not known may limit",
+	"aws:resourcetag/":      "tags are not read: the outcome is unknown, so that the statement is never surely open",
+	"aws:federatedprovider": "it is a name that is everybody's, or the ARN of one account's: which, is not told apart",
+	"every other key":       "what is not known may limit",
 }
 
 // pair is what the corpus has of one row.
