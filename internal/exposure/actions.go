@@ -3,7 +3,6 @@ package exposure
 import (
 	"math/bits"
 	"slices"
-	"strings"
 
 	"lambda-guardrail/internal/iampolicy"
 )
@@ -96,7 +95,7 @@ func granted(p iampolicy.Patterns) actionSet {
 // is not counted on.
 func allowed(p iampolicy.Patterns) actionSet {
 	set := granted(p)
-	if !p.Not && slices.ContainsFunc(p.List, func(a string) bool { return strings.EqualFold(a, "lambda:Invoke") }) {
+	if !p.Not && slices.ContainsFunc(p.List, func(a string) bool { return sameFold(a, "lambda:Invoke") }) {
 		set |= invokeFunction
 	}
 	return set

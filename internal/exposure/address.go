@@ -28,12 +28,13 @@ var everyAddress = sync.OnceValue(func() addresses {
 	return all
 })
 
-// public is all but what never arrives from outside: private, loopback,
-// link-local, carrier-grade.
+// public is all but what never arrives from outside: private, loopback, link-local,
+// carrier-grade, multicast, reserved.
+// Source: https://www.iana.org/assignments/iana-ipv6-special-registry, and that of IPv4
 var public = sync.OnceValue(func() addresses {
 	inside, _ := parseAddresses([]string{
-		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10",
-		"fc00::/7", "fe80::/10", "::1",
+		"0.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10", "224.0.0.0/3",
+		"::/3", "4000::/2", "8000::/1",
 	})
 	return inside.complement()
 })

@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -255,7 +256,7 @@ func (g *generator) scale(of operand, v string) {
 func (g *generator) between() {
 	slices.Sort(g.numbers)
 	for i, n := range g.numbers {
-		around := []float64{n, n - 1, n + 1}
+		around := []float64{n, min(n-1, math.Nextafter(n, math.Inf(-1))), max(n+1, math.Nextafter(n, math.Inf(1)))}
 		if i > 0 {
 			around = append(around, (n+g.numbers[i-1])/2)
 		}

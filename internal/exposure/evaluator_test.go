@@ -181,7 +181,7 @@ func matchesStatement(s map[string]any, variables bool, c *call) (decision, erro
 	}
 	hit := false
 	for _, p := range list {
-		hit = hit || glob(runes(strings.ToLower(p)), []rune(strings.ToLower(c.action)))
+		hit = hit || glob(runes(smallLetters(p)), []rune(smallLetters(c.action)))
 		// Lambda's list of grantable actions has Invoke, which is how the API calls it.
 		// Whether an Allow of it works is not said: it is taken to.
 		if s["Effect"] == "Allow" && !not && strings.EqualFold(p, "lambda:Invoke") && c.action == "lambda:InvokeFunction" {
@@ -598,4 +598,14 @@ func instant(s string) (time.Time, bool) {
 	}
 	n, err := strconv.ParseFloat(s, 64)
 	return time.UnixMilli(int64(n * 1000)), err == nil
+}
+
+// smallLetters makes those of ASCII small.
+func smallLetters(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }

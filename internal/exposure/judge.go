@@ -311,14 +311,27 @@ func (t *trial) plain(kind Kind) (in tri, context []ContextValue, decided bool) 
 		d := &c.key.domains[kind]
 		met := false
 		for k := 0; k < len(d.values) && !met; k++ {
-			if met = c.outcome(value{present: true, text: d.values[k]}) == yes; met {
+			switch c.outcome(value{present: true, text: d.values[k]}) {
+			case unknown:
+				return no, nil, false
+			case yes:
+				met = true
 				context = append(context, ContextValue{Key: c.from.Key, Values: d.values[k : k+1 : k+1], source: listed})
 			}
 		}
-		if !met && (!d.absent || c.outcome(value{}) != yes) {
-			t.because(c.keepsOut(kind))
-			return no, nil, true
+		if met {
+			continue
 		}
+		if d.absent {
+			switch c.outcome(value{}) {
+			case unknown:
+				return no, nil, false
+			case yes:
+				continue
+			}
+		}
+		t.because(c.keepsOut(kind))
+		return no, nil, true
 	}
 	return yes, context, true
 }

@@ -65,7 +65,7 @@ var operators = [...]operator{
 	{"datelessthanequals", date, false, dates(func(c int) bool { return c <= 0 })},
 	{"dategreaterthan", date, false, dates(func(c int) bool { return c > 0 })},
 	{"dategreaterthanequals", date, false, dates(func(c int) bool { return c >= 0 })},
-	{"bool", boolean, false, equalFold},
+	{"bool", boolean, false, sameBool},
 	{"binaryequals", binary, false, equal},
 	{"ipaddress", addressRange, false, inRange},
 	{"notipaddress", addressRange, true, inRange},
@@ -176,9 +176,9 @@ func (t *test) null(v value) tri {
 	out := no
 	for _, p := range t.values {
 		switch {
-		case strings.EqualFold(p, "true"):
+		case sameFold(p, "true"):
 			out = max(out, truth(!v.present))
-		case strings.EqualFold(p, "false"):
+		case sameFold(p, "false"):
 			out = max(out, truth(v.present))
 		default:
 			out = max(out, unknown)
@@ -198,8 +198,28 @@ func equalFold(p, r string) tri {
 	if escaped(p) {
 		p = unescape.Replace(p)
 	}
-	return truth(strings.EqualFold(p, r))
+	switch {
+	case sameFold(p, r):
+		return yes
+	case strings.EqualFold(p, r): // beyond ASCII, AWS does not say
+		return unknown
+	}
+	return no
 }
+
+func sameBool(p, r string) tri {
+	if !sameFold(p, "true") && !sameFold(p, "false") {
+		return unknown
+	}
+	return truth(sameFold(p, r))
+}
+
+// sameFold compares as if all letters of ASCII were small ones.
+func sameFold(a, b string) bool {
+	var x, y [64]byte
+	return len(a) == len(b) && bytes.Equal(lower(x[:0], a), lower(y[:0], b))
+}
+
 func like(p, r string) tri    { return truth(match(p, r)) }
 func likeARN(p, r string) tri { return truth(matchARN(p, r)) }
 
@@ -242,21 +262,22 @@ func compare(a, b float64) int {
 }
 
 // parseDate reads the ISO 8601 forms of https://www.w3.org/TR/NOTE-datetime and
-// seconds since 1970.
+// seconds since 1970, but for four digits, which may be either a year or seconds.
 func parseDate(s string) (time.Time, bool) {
 	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02", "2006-01"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, true
 		}
 	}
-	if n, err := strconv.ParseFloat(s, 64); err == nil {
-		if len(s) == 4 && isDigits(s) { // a year by that note
-			return time.Date(int(n), 1, 1, 0, 0, 0, 0, time.UTC), true
-		}
-		return time.UnixMilli(int64(n * 1000)), true
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || len(s) == 4 && isDigits(s) || !(math.Abs(n) < endOfTime) {
+		return time.Time{}, false
 	}
-	return time.Time{}, false
+	return time.UnixMilli(int64(n * 1000)), true
 }
+
+// endOfTime is the year 10000, in seconds: there is no date beyond.
+const endOfTime = 253402300800
 
 func inRange(p, r string) tri {
 	prefix, ok := parseRange(p)

@@ -79,7 +79,10 @@ func literal[T byte | rune](c T) T {
 	return c
 }
 
-func matchFold(p, s string) bool { return match(strings.ToLower(p), strings.ToLower(s)) }
+func matchFold(p, s string) bool {
+	var x, y [64]byte
+	return match(string(lower(x[:0], p)), string(lower(y[:0], s)))
+}
 
 // matchARN compares field by field: wildcards do not cross the colons before the
 // resource field, and a pattern without six fields matches nothing, but for the

@@ -2,7 +2,6 @@ package exposure
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -153,7 +152,7 @@ func (s *search) collect() {
 func (s *search) useOf(name string, row *keyRow) *use {
 	s.left.spend(len(s.uses))
 	for _, u := range s.uses {
-		if u.row == row && strings.EqualFold(u.name, name) {
+		if u.row == row && sameFold(u.name, name) {
 			return u
 		}
 	}
@@ -207,7 +206,7 @@ func (s *search) choose(u *use) (complete bool) {
 }
 
 func (u *use) has(t *test) bool {
-	return t.key == u.row && strings.EqualFold(t.from.Key, u.name)
+	return t.key == u.row && sameFold(t.from.Key, u.name)
 }
 
 // prune drops the choices that another one is at least as good as.

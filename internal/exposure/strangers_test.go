@@ -289,7 +289,7 @@ func (n *names) check(kind exposure.Kind, service string, context map[string][]s
 			case "-":
 				return fmt.Errorf("%v has no %s", kind, key)
 			case "?", "any":
-				if h.form == "service" && service != "" && service != "*" && v != service {
+				if h.form == "service" && service != "" && service != "*" && v != service && !(h.severalValues && v == strings.Replace(service, ".", "."+target.Region+".", 1)) {
 					return fmt.Errorf("%s calls itself %s", service, v)
 				}
 			case "ip":

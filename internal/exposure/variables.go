@@ -29,7 +29,7 @@ func expand(values []string, on *Target, with string) (out []string, variables b
 	out = make([]string, len(values))
 	for i, v := range values {
 		out[i] = walk(v, func(name string) (string, bool) {
-			if strings.EqualFold(name, with) {
+			if sameFold(name, with) {
 				return "", false
 			}
 			switch strings.ToLower(name) {
@@ -226,7 +226,7 @@ func (s *search) loosen(t *test, more bool) (test, bool) {
 func (s *search) star(t *test, v string) (out []string, exact bool) {
 	if va, ok := parseVariable(v); ok {
 		row := lookUp(va.key)
-		switch self := row == t.key && strings.EqualFold(va.key, t.from.Key); {
+		switch self := row == t.key && sameFold(va.key, t.from.Key); {
 		case row.domains[s.kind].source == none && va.hasFallback:
 			return []string{va.before + escape.Replace(va.fallback) + va.after}, true
 		case row.domains[s.kind].source == none:
@@ -430,7 +430,7 @@ func (s *search) resolved(t *test, values []value) tri {
 
 func (s *search) valueOf(name string, row *keyRow, values []value) value {
 	for i, u := range s.uses {
-		if u.row == row && strings.EqualFold(u.name, name) && i < len(values) {
+		if u.row == row && sameFold(u.name, name) && i < len(values) {
 			return values[i]
 		}
 	}
