@@ -67,6 +67,31 @@ func match(p, s string) bool {
 	return i == len(p)
 }
 
+// matchFields is match where no wildcard matches a colon, but for a star that stands
+// before one or at the end. Both are ASCII.
+func matchFields(p, s string) bool {
+	reached := make([]bool, len(s)+1) // the positions of s that p, so far, can end at
+	reached[0] = true
+	for i := range len(p) {
+		crosses := i+1 == len(p) || p[i+1] == ':'
+		before := reached[0] // what the position had before p[i]
+		reached[0] = before && p[i] == '*'
+		for j := range len(s) {
+			here := reached[j+1]
+			switch p[i] {
+			case '*':
+				reached[j+1] = here || reached[j] && (crosses || s[j] != ':')
+			case '?':
+				reached[j+1] = before && s[j] != ':'
+			default:
+				reached[j+1] = before && literal(p[i]) == s[j]
+			}
+			before = here
+		}
+	}
+	return reached[len(s)]
+}
+
 func literal[T byte | rune](c T) T {
 	switch c {
 	case literalStar:

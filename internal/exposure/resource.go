@@ -60,7 +60,7 @@ func (j *judge) resourcesOf(s *iampolicy.Statement) (list []resource, sure tri) 
 	}
 	target := j.on.arn()
 	j.self[0] = resource{arn: target, qualifier: j.on.Qualifier}
-	sure = j.named(&s.Resource, target)
+	sure = j.named(&s.Resource, target, maybe)
 	if sure == yes && len(j.denies) == 0 {
 		return j.self[:], yes
 	}
@@ -74,7 +74,7 @@ func (j *judge) resourcesOf(s *iampolicy.Statement) (list []resource, sure tri) 
 	}
 	best := no
 	for _, r := range all {
-		if m := j.named(&s.Resource, r.arn); m != no {
+		if m := j.named(&s.Resource, r.arn, maybe); m != no {
 			list = append(list, r)
 			best = max(best, m)
 		}
@@ -152,8 +152,9 @@ func versionOf(function string) []constraint {
 	return []constraint{{pattern: function + ":?*", want: true}, {pattern: function + ":*:*"}}
 }
 
-// named reports whether a Resource element matches an ARN.
-func (j *judge) named(p *iampolicy.Patterns, arn string) tri {
+// named reports whether a Resource element matches an ARN, each of its patterns as
+// matches has it.
+func (j *judge) named(p *iampolicy.Patterns, arn string, matches func(pattern, arn string) tri) tri {
 	if p.Missing {
 		return yes
 	}
@@ -171,7 +172,7 @@ func (j *judge) named(p *iampolicy.Patterns, arn string) tri {
 			}
 			pattern = filled[0]
 		}
-		out = max(out, truth(match(pattern, arn)))
+		out = max(out, matches(pattern, arn))
 	}
 	if p.Not {
 		return out.not()
@@ -179,11 +180,30 @@ func (j *judge) named(p *iampolicy.Patterns, arn string) tri {
 	return out
 }
 
+// maybe is how an Allow is read: by whatever AWS might make of a pattern.
+func maybe(pattern, arn string) tri { return truth(match(pattern, arn)) }
+
+// surely is how a Deny is read: no wildcard crosses a colon but a star at the end of
+// its field, and none stands for the service. AWS says so, and may do otherwise.
+// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+func (t *trial) surely(pattern, arn string) tri {
+	f := strings.SplitN(pattern, ":", 4)
+	switch {
+	case pattern == "*":
+		return yes
+	case !match(pattern, arn):
+		return no
+	case len(f) == 4 && hasWildcard(f[2]), !t.left.spend(len(pattern)*len(arn)/16) || !matchFields(pattern, arn):
+		return unknown
+	}
+	return yes
+}
+
 // covered reports whether the Resource element of a Deny matches a resource. Where
 // the target is not known that is a pattern, and all of it must be covered.
 func (t *trial) covered(p *iampolicy.Patterns, on resource) tri {
 	if t.on.known() {
-		m := t.named(p, on.arn)
+		m := t.named(p, on.arn, t.surely)
 		if m == yes && t.doc.Variables() && slices.ContainsFunc(p.List, variableEarly) {
 			return unknown // by AWS's page, variables are filled in in the last field alone
 		}
@@ -199,7 +219,7 @@ func (t *trial) covered(p *iampolicy.Patterns, on resource) tri {
 			}
 			continue
 		}
-		if pattern == on.arn || pattern == "*" || match(pattern, on.arn) && !(strings.Contains(pattern, "?") && hasWildcard(on.arn)) {
+		if pattern == on.arn || pattern == "*" || t.surely(pattern, on.arn) == yes && !(strings.Contains(pattern, "?") && hasWildcard(on.arn)) {
 			return yes
 		}
 	}
