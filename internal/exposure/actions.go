@@ -63,6 +63,7 @@ var reach = [...]actionSet{
 	AnyPrincipal:    allActions &^ invokeFunctionURL,
 	AnyPrincipalURL: invokeFunction | invokeFunctionURL,
 	AnyService:      invokeFunction,
+	AnyServiceURL:   invokeFunction | invokeFunctionURL,
 }
 
 // granted returns the actions that the patterns name: case does not matter, and

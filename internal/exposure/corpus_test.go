@@ -116,7 +116,7 @@ func checkVerdict(t testing.TB, policy string, d *iampolicy.Document, statement 
 	}
 	callers := false
 	for i, w := range v.Strangers {
-		if w.Kind != exposure.AnyService {
+		if !service(w.Kind) {
 			callers = true
 		}
 		for _, other := range v.Strangers[:i] {
@@ -180,7 +180,7 @@ func contextOf(w exposure.Witness) map[string][]string {
 // organization of the function is one that nobody else is in.
 func callOf(w exposure.Witness, n names, on exposure.Target) *call {
 	c := &call{action: w.Action, resource: arnOf(on, w.Qualifier()), context: contextOf(w), opaque: map[string]bool{}}
-	if w.Kind == exposure.AnyService {
+	if service(w.Kind) {
 		c.service, c.unnamed = w.Service(), w.Service() == ""
 		if c.unnamed {
 			c.service = "unnamed.amazonaws.com"
@@ -243,7 +243,10 @@ var reachable = map[exposure.Kind][]string{
 	exposure.AnyPrincipal:    {"lambda:InvokeFunction", "lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:DeleteFunction", "lambda:UpdateAlias"},
 	exposure.AnyPrincipalURL: {"lambda:InvokeFunction", "lambda:InvokeFunctionUrl"},
 	exposure.AnyService:      {"lambda:InvokeFunction"},
+	exposure.AnyServiceURL:   {"lambda:InvokeFunction", "lambda:InvokeFunctionUrl"},
 }
+
+func service(k exposure.Kind) bool { return k == exposure.AnyService || k == exposure.AnyServiceURL }
 
 // checkStrangers tries random requests of strangers on a document that is judged to
 // keep them out.
@@ -272,16 +275,19 @@ func strangersTry(t testing.TB, policy string, on exposure.Target, verdicts []ex
 		qualifiers = []string{on.Qualifier}
 	}
 	for range tries {
-		kind := exposure.Kind(r.IntN(4))
-		if level == exposure.ConfusedDeputy && kind == exposure.AnyService {
+		kind := exposure.Kind(r.IntN(5))
+		if level == exposure.ConfusedDeputy && service(kind) {
 			continue
 		}
-		service := ""
-		if kind == exposure.AnyService && len(n.services) > 0 {
-			service = n.services[r.IntN(len(n.services))]
+		caller := ""
+		switch {
+		case kind == exposure.AnyServiceURL:
+			caller = "cloudfront.amazonaws.com"
+		case kind == exposure.AnyService && len(n.services) > 0:
+			caller = n.services[r.IntN(len(n.services))]
 		}
 		actions := reachable[kind]
-		c := n.draw(r, kind, service, actions[r.IntN(len(actions))], arnOf(on, qualifiers[r.IntN(len(qualifiers))]))
+		c := n.draw(r, kind, caller, actions[r.IntN(len(actions))], arnOf(on, qualifiers[r.IntN(len(qualifiers))]))
 		got, err := evaluate(doc, c)
 		if err != nil {
 			return fmt.Errorf("judged %v, which cannot be read: %w", level, err)

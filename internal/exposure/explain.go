@@ -111,6 +111,7 @@ var lacksKey = [...]string{
 	AnyPrincipal:    "requests of other accounts do not have this key",
 	AnyPrincipalURL: "requests to the function URL do not have this key",
 	AnyService:      "requests of a service do not have this key",
+	AnyServiceURL:   "requests of a service to the function URL do not have this key",
 }
 
 var otherValue = [...]string{
@@ -118,6 +119,7 @@ var otherValue = [...]string{
 	AnyPrincipal:    "requests of other accounts have another value",
 	AnyPrincipalURL: "requests to the function URL have another value",
 	AnyService:      "requests of a service have another value",
+	AnyServiceURL:   "requests of a service to the function URL have another value",
 }
 
 // doubts adds what could not be decided.

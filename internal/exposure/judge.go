@@ -124,15 +124,17 @@ func settled(l Level, why Reason) Verdict {
 }
 
 // kinds that a principal element admits (R4), in the order of [Kind].
-func admitted(p *iampolicy.Principal) (kinds [4]bool) {
-	switch {
-	case p.Not:
-		all := !p.Everyone
-		return [4]bool{all, all, all, all}
-	case p.Everyone:
-		return [4]bool{true, true, true, true}
+func admitted(p *iampolicy.Principal) (kinds [len(kindNames)]bool) {
+	for k := range kinds {
+		switch {
+		case p.Not:
+			kinds[k] = !p.Everyone && (Kind(k) != AnyServiceURL || !slices.Contains(p.Services, cloudFront))
+		case p.Everyone:
+			kinds[k] = true
+		default:
+			kinds[k] = len(servicesOf(p, Kind(k))) > 0
+		}
 	}
-	kinds[AnyService] = len(p.Services) > 0
 	return kinds
 }
 
@@ -146,7 +148,7 @@ type trial struct {
 	resourceKnown tri
 	tests         []test
 
-	in        [4]tri
+	in        [len(kindNames)]tri
 	access    actionSet
 	possible  actionSet
 	witnesses []Witness
@@ -158,10 +160,15 @@ func (t *trial) verdict() Verdict {
 	t.reasons = append(make([]Reason, 0, 2+len(t.tests)), t.principalReason())
 	reached := false
 	for _, k := range tellingOrder {
-		if actions := t.actions & reach[k]; kinds[k] && actions != 0 {
-			reached = true
-			t.try(k, actions)
+		actions := t.actions & reach[k]
+		if !kinds[k] || actions == 0 {
+			continue
 		}
+		reached = true
+		if k == AnyServiceURL && max(t.in[AnyPrincipalURL], t.in[AnyService]) == yes {
+			continue // nobody needs a service to come in, or not that way
+		}
+		t.try(k, actions)
 	}
 
 	v := Verdict{Level: t.level(), Access: []Access{}, Strangers: []Witness{}}
@@ -183,7 +190,7 @@ func (t *trial) verdict() Verdict {
 		}
 	case v.Level == Undetermined:
 		t.doubts()
-	case kinds != [4]bool{} && !reached:
+	case kinds != [len(kindNames)]bool{} && !reached:
 		t.because(Reason{Code: OutOfReach, statement: t.statement, element: actionElement(t.from)})
 	default:
 		if who, ok := t.outsider(); ok && !t.neverHolds() {
@@ -197,19 +204,20 @@ func (t *trial) verdict() Verdict {
 
 // tellingOrder is the order in which strangers are tried and listed: who can do
 // most comes first.
-var tellingOrder = [...]Kind{AnyPrincipal, Anonymous, AnyPrincipalURL, AnyService}
+var tellingOrder = [...]Kind{AnyPrincipal, Anonymous, AnyPrincipalURL, AnyService, AnyServiceURL}
 
 // level applies R17, but for External.
 func (t *trial) level() Level {
 	callers := max(t.in[Anonymous], t.in[AnyPrincipal], t.in[AnyPrincipalURL])
+	services := max(t.in[AnyService], t.in[AnyServiceURL])
 	switch {
 	case callers == yes:
 		return Public
 	case callers == unknown:
 		return Undetermined
-	case t.in[AnyService] == yes:
+	case services == yes:
 		return ConfusedDeputy
-	case t.in[AnyService] == unknown:
+	case services == unknown:
 		return Undetermined
 	}
 	return Restricted
@@ -354,11 +362,14 @@ func (t *test) fixed() bool {
 // one that nothing names and those that a Deny treats apart.
 func (t *trial) services(kind Kind) []string {
 	p := &t.from.Principal
-	if kind != AnyService {
+	if !kind.service() {
 		return someService
 	}
 	if !p.Not && !p.Everyone {
-		return p.Services
+		return servicesOf(p, kind)
+	}
+	if kind == AnyServiceURL {
+		return []string{cloudFront}
 	}
 	list := someService
 	for i := range t.denies {
@@ -372,6 +383,21 @@ func (t *trial) services(kind Kind) []string {
 }
 
 var someService = []string{""}
+
+// cloudFront is the only service that calls function URLs by its own name.
+// Source: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-lambda.html
+const cloudFront = "cloudfront.amazonaws.com"
+
+// servicesOf are those among the principals that call like this kind of stranger.
+func servicesOf(p *iampolicy.Principal, kind Kind) []string {
+	switch {
+	case kind == AnyService:
+		return p.Services
+	case kind == AnyServiceURL && slices.Contains(p.Services, cloudFront):
+		return []string{cloudFront}
+	}
+	return nil
+}
 
 // against lists the Denies that match such a request, but for their conditions.
 func (t *trial) against(kind Kind, service string, action int, on resource) (out []denial) {
@@ -394,6 +420,6 @@ func (t *trial) against(kind Kind, service string, action int, on resource) (out
 // matches reports whether the Deny is addressed to this stranger.
 func (d *deny) matches(kind Kind, service string) bool {
 	p := &d.from.Principal
-	listed := p.Everyone || kind == AnyService && (slices.Contains(p.Services, service) || slices.Contains(p.Services, "*"))
+	listed := p.Everyone || kind.service() && (slices.Contains(p.Services, service) || slices.Contains(p.Services, "*"))
 	return listed != p.Not
 }

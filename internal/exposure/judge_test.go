@@ -90,6 +90,11 @@ func TestWhoIsLetIn(t *testing.T) {
 		{"a Deny that can be avoided for one action, and one that cannot for the other", document(open("", `"Action":["lambda:InvokeFunction","lambda:GetFunction"]`), open(`"StringEquals":{"aws:UserAgent":"x"}`, `"Effect":"Deny"`), open("", `"Effect":"Deny"`, `"Action":"lambda:GetFunction"`)), everyone, "invoke"},
 		{"a Deny for all but some addresses, of what no service does for somebody", document(open(`"StringEquals":{"lambda:FunctionUrlAuthType":"NONE"}`, `"Action":"lambda:InvokeFunctionUrl"`), open(`"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"},"Bool":{"aws:ViaAWSService":"false"}`, `"Effect":"Deny"`, `"Action":"*"`)), "", ""},
 		{"a Deny for all but some addresses, of what no service does for somebody, of the API", document(open(""), open(`"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"},"Bool":{"aws:ViaAWSService":"false"}`, `"Effect":"Deny"`)), "any-principal", "invoke"},
+		{"CloudFront, for whichever distribution", document(open("", `"Principal":{"Service":"cloudfront.amazonaws.com"}`, `"Action":"lambda:InvokeFunctionUrl"`)), "any-service-url", "url"},
+		{"CloudFront, through the URL", document(open(`"Bool":{"lambda:InvokedViaFunctionUrl":"true"}`, `"Principal":{"Service":"cloudfront.amazonaws.com"}`)), "any-service-url", "invoke"},
+		{"CloudFront, for the owner's distribution", document(open(`"ArnLike":{"aws:SourceArn":"arn:aws:cloudfront::111122223333:distribution/E1"}`, `"Principal":{"Service":"cloudfront.amazonaws.com"}`, `"Action":"lambda:InvokeFunctionUrl"`)), "", ""},
+		{"a service through the URL, and nobody else", document(open(`"Bool":{"aws:PrincipalIsAWSService":"true"}`, `"Action":"lambda:InvokeFunctionUrl"`)), "any-service-url", "url"},
+		{"all but CloudFront, as a service", document(open(`"Bool":{"aws:PrincipalIsAWSService":"true"}`, `"NotPrincipal":{"Service":"cloudfront.amazonaws.com"}`, `"Action":"lambda:InvokeFunctionUrl"`)), "", ""},
 		{"a regional name of a service", document(open(`"ForAnyValue:StringEquals":{"aws:PrincipalServiceNamesList":"logs.us-east-1.amazonaws.com"}`, `"Principal":{"Service":"logs.amazonaws.com"}`)), "any-service", "invoke"},
 		{"a Deny for an action with a letter beyond ASCII", document(open(""), open("", `"Effect":"Deny"`, `"Action":"lambda:Invo\u212aeFunction"`)), everyone, "invoke"},
 		{"a Deny for a tag with a letter beyond ASCII", document(open(`"StringEquals":{"aws:PrincipalTag/s":"x"}`), open(`"StringEquals":{"aws:PrincipalTag/\u017f":"x"}`, `"Effect":"Deny"`)), "any-principal any-principal-url", "invoke"},
@@ -117,7 +122,7 @@ func TestWhoIsLetIn(t *testing.T) {
 			if got := strings.Join(access, " "); got != c.access {
 				t.Errorf("access %s, want %s", got, c.access)
 			}
-			urlOnly := c.kinds != "" && !strings.Contains(c.kinds+" ", "any-principal ") && !strings.Contains(c.kinds, "service")
+			urlOnly := c.kinds != "" && !strings.Contains(c.kinds+" ", "any-principal ") && !strings.Contains(c.kinds+" ", "any-service ")
 			if v.FunctionURLOnly() != urlOnly {
 				t.Errorf("a matter of the function URL only: %v", v.FunctionURLOnly())
 			}

@@ -40,17 +40,19 @@ var (
 func oneOf(values ...string) domain      { return domain{source: listed, values: values} }
 func noneOrOneOf(v ...string) domain     { return domain{source: listed, values: v, absent: true} }
 func noneOrAddress() domain              { return domain{source: address, absent: true} }
-func everyone(d domain) [4]domain        { return [4]domain{d, d, d, d} }
-func signed(anon, others domain) domains { return domains{anon, others, others, never} }
-func services(d domain) domains          { return domains{never, never, never, d} }
-func callers(d domain) domains           { return domains{d, d, d, never} }
+func everyone(d domain) domains          { return domains{d, d, d, d, d} }
+func signed(anon, others domain) domains { return domains{anon, others, others, never, never} }
+func services(d domain) domains          { return domains{never, never, never, d, d} }
+func callers(d domain) domains           { return domains{d, d, d, never, never} }
 
 // forwarded are keys of what a service calls for a principal who called it: that is
 // an API, and never a function URL.
-func forwarded(others, principal domain) domains { return domains{others, principal, others, others} }
+func forwarded(others, principal domain) domains {
+	return domains{others, principal, others, others, others}
+}
 
 // domains is a domain for each kind of stranger, in the order of [Kind].
-type domains = [4]domain
+type domains = [len(kindNames)]domain
 
 // identity says which part of a value names its owner: a pattern that fixes that
 // part keeps every stranger out, any other lets some of them in (R7).
@@ -100,7 +102,7 @@ var keys = []keyRow{
 	{"aws:principalorgpaths", signed(never, theirsOrNone), orgPath, true, global, ""},
 	{"aws:principaltag/", signed(never, anything), whole, false, global, ""},
 	{"aws:principaltype", signed(noneOrOneOf("Anonymous"), anything), whole, false, global, ""},
-	{"aws:principalisawsservice", domains{noneOrOneOf("false"), oneOf("false"), oneOf("false"), oneOf("true")}, whole, false, global, ""},
+	{"aws:principalisawsservice", domains{noneOrOneOf("false"), oneOf("false"), oneOf("false"), oneOf("true"), oneOf("true")}, whole, false, global, ""},
 	{"aws:principalservicename", services(anything), whole, false, global, ""},
 	{"aws:principalservicenameslist", services(anything), whole, true, global, ""},
 	{"aws:userid", signed(anonymousName, always), userID, false, global, ""},
@@ -153,8 +155,8 @@ var keys = []keyRow{
 	{"aws:tagkeys", everyone(anything), whole, true, global, ""},
 	{"aws:useragent", everyone(anything), whole, false, global, ""},
 	{"aws:viaawsservice", forwarded(oneOf("false"), oneOf("true", "false")), whole, false, forward, ""},
-	{"lambda:functionurlauthtype", domains{oneOf("NONE"), never, oneOf("AWS_IAM"), never}, whole, false, urls, ""},
-	{"lambda:invokedviafunctionurl", domains{oneOf("true"), noneOrOneOf("false"), oneOf("true"), noneOrOneOf("false")}, whole, false, urls, ""},
+	{"lambda:functionurlauthtype", domains{oneOf("NONE"), never, oneOf("AWS_IAM"), never, oneOf("AWS_IAM")}, whole, false, urls, ""},
+	{"lambda:invokedviafunctionurl", domains{oneOf("true"), noneOrOneOf("false"), oneOf("true"), noneOrOneOf("false"), oneOf("true")}, whole, false, urls, ""},
 
 	// of the function, and of the moment
 	{"aws:currenttime", everyone(ofTheFunction), whole, false, global, ""},

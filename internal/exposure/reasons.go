@@ -51,7 +51,7 @@ var reasonCodes = [...]struct{ name, text string }{
 	UnknownOperator: {"condition-unknown-operator", "uses a condition operator that is not known"},
 	UnknownOutcome:  {"condition-unknown-outcome", "cannot be decided: DETAIL"},
 	NothingGranted:  {"action-not-grantable", "names no action that a Lambda resource policy can grant"},
-	OutOfReach:      {"action-out-of-reach", "grants nothing that the strangers it admits can reach: a service only invokes"},
+	OutOfReach:      {"action-out-of-reach", "grants nothing that the strangers it admits can reach: a service only invokes, and only CloudFront by the function URL"},
 	Elsewhere:       {"resource-elsewhere", "does not name this function, version or alias"},
 	UnknownTarget:   {"resource-unknown", "may or may not name this function: it has a policy variable"},
 	DenyCancels:     {"deny-cancels", "takes away what the Allow gives to strangers"},

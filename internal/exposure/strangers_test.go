@@ -124,7 +124,13 @@ func lookUp(key string) holdings {
 }
 
 func (h holdings) of(kind exposure.Kind) string {
-	return [...]string{h.anonymous, h.direct, h.url, h.by}[kind]
+	switch {
+	case kind == exposure.AnyServiceURL && h.key == "lambda:functionurlauthtype", kind == exposure.AnyServiceURL && h.key == "lambda:invokedviafunctionurl":
+		return h.url
+	case service(kind):
+		return h.by
+	}
+	return [...]string{h.anonymous, h.direct, h.url}[kind]
 }
 
 // names collects what a document says about each key: the values of all its
@@ -324,11 +330,11 @@ func (n *names) check(kind exposure.Kind, service string, context map[string][]s
 // draw makes up a request of one kind of stranger: each key that the document
 // mentions gets a value out of the domain, taken from the document's own values
 // and patterns where that can be.
-func (n *names) draw(r *rand.Rand, kind exposure.Kind, service, action, resource string) *call {
+func (n *names) draw(r *rand.Rand, kind exposure.Kind, caller, action, resource string) *call {
 	c := &call{action: action, resource: resource, context: map[string][]string{}, opaque: map[string]bool{}}
-	if kind == exposure.AnyService {
-		c.service, c.unnamed = service, service == ""
-		if service == "" {
+	if service(kind) {
+		c.service, c.unnamed = caller, caller == ""
+		if c.unnamed {
 			c.service = "unnamed.amazonaws.com"
 		}
 	}

@@ -178,7 +178,7 @@ func TestEachActionIsGranted(t *testing.T) {
 			case 0:
 				want = []Kind{Anonymous, AnyPrincipal, AnyPrincipalURL, AnyService}
 			case 1:
-				want = []Kind{Anonymous, AnyPrincipalURL}
+				want = []Kind{Anonymous, AnyPrincipalURL} // who needs no service to sign
 			}
 			if !slices.Equal(who, want) {
 				t.Errorf("open to %v, want %v", who, want)

@@ -64,11 +64,14 @@ const (
 	AnyPrincipal                // the Lambda API, signed, from any other AWS account
 	AnyPrincipalURL             // the function URL, signed
 	AnyService                  // an AWS service acting for a resource of any account
+	AnyServiceURL               // the same through the function URL, as CloudFront does for a distribution
 )
 
-var kindNames = [...]string{"anonymous", "any-principal", "any-principal-url", "any-service"}
+var kindNames = [...]string{"anonymous", "any-principal", "any-principal-url", "any-service", "any-service-url"}
 
 func (k Kind) String() string { return kindNames[k] }
+
+func (k Kind) service() bool { return k == AnyService || k == AnyServiceURL }
 
 // MarshalText implements [encoding.TextMarshaler] with [Kind.String].
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }

@@ -28,7 +28,7 @@ func (w Witness) Sentence() string {
 	switch w.Kind {
 	case Anonymous:
 		b.WriteString("anybody on the Internet ")
-	case AnyService:
+	case AnyService, AnyServiceURL:
 		if w.service != "" && w.service != "*" {
 			b.WriteString(w.service + ", acting for any AWS account, ")
 		} else {
@@ -45,13 +45,9 @@ func (w Witness) Sentence() string {
 			b.WriteString(":" + w.qualifier)
 		}
 	}
-	notes := []string{map[Kind]string{
-		Anonymous:       "through the function URL, unsigned",
-		AnyPrincipal:    "signed",
-		AnyPrincipalURL: "through the function URL, signed",
-	}[w.Kind]}
-	if w.Kind == AnyService {
-		notes = nil
+	var notes []string
+	if how := ways[w.Kind]; how != "" {
+		notes = append(notes, how)
 	}
 	for _, c := range w.Context {
 		note := c.Key + " = " + quoted(c.Values)
@@ -69,6 +65,15 @@ func (w Witness) Sentence() string {
 		b.WriteString(" (" + strings.Join(notes, "; ") + ")")
 	}
 	return b.String()
+}
+
+// ways is how a request of each kind comes, where that is not plain.
+var ways = [...]string{
+	Anonymous:       "through the function URL, unsigned",
+	AnyPrincipal:    "signed",
+	AnyPrincipalURL: "through the function URL, signed",
+	AnyService:      "",
+	AnyServiceURL:   "through the function URL",
 }
 
 func quoted(values []string) string {

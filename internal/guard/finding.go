@@ -10,7 +10,7 @@ import (
 
 // SchemaVersion is that of a Finding's JSON. A change that a consumer can trip
 // over raises its first number.
-const SchemaVersion = "1.1"
+const SchemaVersion = "1.2"
 
 // Outcome is what was done about a finding. The zero value counts as Failed:
 // what nobody filled in cannot pass for fine.

@@ -43,6 +43,7 @@ var kinds = map[exposure.Kind]string{
 	exposure.AnyPrincipal:    "any AWS account",
 	exposure.AnyPrincipalURL: "any AWS account",
 	exposure.AnyService:      "any AWS service, for anybody,",
+	exposure.AnyServiceURL:   "any AWS service, for anybody,",
 }
 
 // verbs are what they can do, the gravest first.

@@ -60,7 +60,7 @@ var strangers = []struct {
 }{
 	{"anybody", []exposure.Kind{exposure.Anonymous}},
 	{"any AWS account", []exposure.Kind{exposure.AnyPrincipal, exposure.AnyPrincipalURL}},
-	{"any AWS service", []exposure.Kind{exposure.AnyService}},
+	{"any AWS service", []exposure.Kind{exposure.AnyService, exposure.AnyServiceURL}},
 }
 
 // can says in a few words what they can do.
