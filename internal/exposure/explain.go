@@ -64,6 +64,25 @@ func (t *trial) blockedBy(kind Kind, u *use, denies []denial) {
 	}
 }
 
+// enough are the Denies that keep everybody out each by itself, or all if there is
+// none such.
+func enough(s search, denies []denial) []denial {
+	if len(denies) < 2 {
+		return denies
+	}
+	var alone []denial
+	for i := range denies {
+		one := search{kind: s.kind, service: s.service, on: s.on, now: s.now, accounts: s.accounts, allow: s.allow, denies: denies[i : i+1], left: s.left}
+		if one.run(); one.found.in == no && !one.incomplete {
+			alone = append(alone, denies[i])
+		}
+	}
+	if len(alone) == 0 {
+		return denies
+	}
+	return alone
+}
+
 // never says why no request at all can meet the test, "" if some can.
 func (t *test) never() string {
 	if t.operator == nil || t.operator.negated || t.operator.operand == presence || t.ifExists || t.quantifier == forAll {

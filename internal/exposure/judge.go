@@ -277,7 +277,7 @@ func (t *trial) search(kind Kind, service string, on resource, group actionSet, 
 			in = unknown
 			t.because(Reason{Code: GaveUp, statement: t.statement, element: theCondition})
 		default:
-			t.blockedBy(kind, blocked, denies)
+			t.blockedBy(kind, blocked, enough(s, denies))
 		}
 	}
 	switch in = min(in, t.resourceKnown); in {

@@ -605,6 +605,27 @@ func TestReasonsNameTheElements(t *testing.T) {
 }
 
 // The text of a reason says in what way its element decides.
+func TestADenyThatTakesNothingAwayIsNoReason(t *testing.T) {
+	lock := open(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`, `"Effect":"Deny"`)
+	tls := open(`"Bool":{"aws:SecureTransport":"false"}`, `"Effect":"Deny"`)
+	named := open(`"StringEquals":{"aws:PrincipalTag/x":"a"}`, `"Effect":"Deny"`)
+	unnamed := open(`"StringNotEquals":{"aws:PrincipalTag/x":"a"}`, `"Effect":"Deny"`)
+	for policy, want := range map[string]string{
+		document(open(""), tls, lock):      "$.Statement[2]",
+		document(open(""), named, unnamed): "$.Statement[1] $.Statement[2]", // together
+	} {
+		var paths []string
+		for _, r := range exposure.Judge(parse(t, policy), target, exposure.Trust{}, now)[0].Reasons {
+			if r.Code == exposure.DenyCancels {
+				paths = append(paths, r.Path())
+			}
+		}
+		if got := strings.Join(paths, " "); got != want {
+			t.Errorf("taken away by %s, want %s: %s", got, want, policy)
+		}
+	}
+}
+
 func TestReasonsSayWhy(t *testing.T) {
 	toService := `"Principal":{"Service":"sns.amazonaws.com"}`
 	for _, c := range []struct{ name, policy, says string }{

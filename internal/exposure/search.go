@@ -127,7 +127,7 @@ func (s *search) context() (out []ContextValue) {
 	for i, v := range s.found.values {
 		if u := s.uses[i]; v.present {
 			values := append([]string{v.text}, v.more...)
-			out = append(out, ContextValue{Key: u.name, Values: values, source: u.row.domains[s.kind].source})
+			out = append(out, ContextValue{Key: u.name, Values: values, source: s.domainOf(u).source})
 		}
 	}
 	return out
