@@ -134,12 +134,11 @@ func (s *search) generate(u *use, theirs bool) (texts []string, complete bool) {
 	g.combine()
 	g.between()
 	g.add(g.fresh())
-	shape := u.row.shape()
 	for _, link := range u.links {
 		if !s.left.spend(len(g.texts)) {
 			return g.texts, false
 		}
-		if !theirs || !g.named(link) && (shape.pattern == "" || shape.met(link)) {
+		if !theirs || !g.named(link) && u.row.possible(link) {
 			g.add(link)
 		}
 	}
@@ -355,8 +354,8 @@ func (g *generator) meet(cs []constraint) {
 		return
 	}
 	named := cs
-	if shape := g.row.shape(); g.theirs && shape.pattern != "" {
-		cs = append(cs, shape)
+	if g.theirs {
+		cs = append(cs, g.row.shape()...)
 	}
 	alphabet := anyText
 	if g.theirs && g.row.identity == accountID {

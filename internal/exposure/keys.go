@@ -257,25 +257,31 @@ func (id identity) fixes(pattern string, arn bool) bool {
 	return false // whole: a wildcard leaves some of it open
 }
 
-// shape is what every value looks like, as far as AWS says: a pattern that no such
+// shape is what every value looks like, as far as AWS says: patterns that no such
 // value matches can never hold, and a Deny that matches all of them leaves none.
-func (row *keyRow) shape() constraint {
+func (row *keyRow) shape() []constraint {
+	is := func(pattern string, arn bool) []constraint { return []constraint{{pattern, arn, true}} }
 	switch row.identity {
 	case accountID:
-		return constraint{pattern: "????????????", want: true}
+		return is("????????????", false)
 	case orgID:
-		return constraint{pattern: "o-??????????*", want: true}
+		return append(is("o-??????????*", false), constraint{pattern: "*/*"})
 	case orgPath:
-		return constraint{pattern: "o-??????????*/?*", want: true}
+		return is("o-??????????*/?*", false)
 	case vpcID:
-		return constraint{pattern: row.mine[:strings.IndexByte(row.mine, '-')+1] + "????????*", want: true}
+		return is(row.mine[:strings.IndexByte(row.mine, '-')+1]+"????????*", false)
 	case arnOfAccount:
 		if row.name == "aws:sourcearn" { // a bucket's has no account
-			return constraint{pattern: "arn:aws*:?*:*:*:?*", arn: true, want: true}
+			return is("arn:aws*:?*:*:*:?*", true)
 		}
-		return constraint{pattern: "arn:aws*:?*:*:????????????:?*", arn: true, want: true}
+		return is("arn:aws*:?*:*:????????????:?*", true)
 	}
-	return constraint{}
+	return nil
+}
+
+// possible reports whether a text looks like a value of the key.
+func (row *keyRow) possible(text string) bool {
+	return allMet(row.shape(), text) && (row.identity != accountID || isDigits(text))
 }
 
 // isOrg: o- and ten to thirty-two characters, ten of them in practice.

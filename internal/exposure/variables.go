@@ -127,6 +127,7 @@ func (s *search) linkOnce() {
 			fromValues, _ := s.candidates(from)
 			toValues, _ := s.candidates(to)
 			if s.domainOf(to).source == free {
+				s.tie(to, to.row.own(1)) // which is not what the other one has by itself
 				for _, f := range fromValues {
 					if f.present && !f.unknown {
 						s.tie(to, va.before+f.text+va.after)
@@ -332,9 +333,7 @@ func (s *search) avoid(t *test, to *use, va variable, from []value) {
 			continue
 		}
 		cs := []constraint{{pattern: va.before + escape.Replace(f.text) + va.after, arn: t.operator.operand == arnPattern}}
-		if shape := to.row.shape(); shape.pattern != "" {
-			cs = append(cs, shape)
-		}
+		cs = append(cs, to.row.shape()...)
 		switch text, found := solve(cs, anyText, s.left); found {
 		case yes:
 			s.tie(to, text)
