@@ -111,17 +111,6 @@ func (s *search) run() (blocked *use) {
 	return nil
 }
 
-// surely reports that nobody gets in where nobody was found. What keys hold that a
-// policy variable ties together was not tried in all combinations.
-func (s *search) surely() bool {
-	if s.tied == nil {
-		return true
-	}
-	loose := s.loosened()
-	loose.run()
-	return loose.found.in == no && !loose.incomplete
-}
-
 // context is the request that was found, but for the keys that it lacks.
 func (s *search) context() (out []ContextValue) {
 	for i, v := range s.found.values {
