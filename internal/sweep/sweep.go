@@ -60,17 +60,24 @@ func (k Kind) growing() string { return "seen-" + string(k) }
 var errTime = errors.New("the time is up")
 
 // Run walks on from where the token says, and stops when the time is up. It has
-// always looked at one policy at least when it returns without an error. A token
-// that cannot be read begins a new run. An error means that nothing was done since
-// the token, or that ctx has ended: try again with the same one.
+// always come further when it returns without an error. A token that cannot be
+// read begins a new run. An error means that nothing was done since the token, or
+// that ctx has ended: try again with the same one.
 func (s *Sweep) Run(ctx context.Context, run Run) (Result, error) {
 	var r Result
 	p := s.resume(run, &r)
 	known, grown := s.load(ctx, p, run.Token, &r)
 
 	before, calls := p.Place, s.Pace.Calls()
-	err := Walk{Inventory: s.Inventory}.From(ctx, p.Place, func(ctx context.Context, item Item, next Place) error {
-		if p.Place != before && !run.Until.IsZero() && !s.Clock.Now().Before(run.Until) {
+	late := func() bool { return !run.Until.IsZero() && !s.Clock.Now().Before(run.Until) }
+	turned := func(next Place) error {
+		if p.Place = next; late() {
+			return errTime
+		}
+		return nil
+	}
+	err := Walk{Inventory: s.Inventory, Turned: turned}.From(ctx, p.Place, func(ctx context.Context, item Item, next Place) error {
+		if p.Place != before && late() {
 			return errTime
 		}
 		if err := s.visit(ctx, item, p, known, grown); err != nil {

@@ -366,6 +366,33 @@ func TestARunStopsWritingAfterSoManyReverts(t *testing.T) {
 	}
 }
 
+func TestARunComesToItsEndWhereThereIsNothingToVisit(t *testing.T) {
+	s := newSimulation(size{functions: 1000}, 13) // twenty pages of versions, with none on them
+	s.share = 1
+	token, among := "", 0
+	for done := false; !done; {
+		before := s.clock.Now()
+		until := before.Add(time.Minute)
+		r, err := s.sweep().Run(t.Context(), sweep.Run{Kind: sweep.Full, Token: token, Until: until})
+		if err != nil || len(r.Notes) > 0 {
+			t.Fatal(r.Notes, err)
+		}
+		// What had begun takes a few calls more, of 7 s each.
+		if now := s.clock.Now(); now.After(until.Add(30 * time.Second)) {
+			t.Fatalf("a part took %s, want a minute", now.Sub(before))
+		}
+		if r.Summary.Functions == 1000 {
+			among++
+		}
+		if token, done = r.Token, r.Done; done && (r.Summary.Resources != 1000 || r.Summary.Read != 1000) {
+			t.Errorf("%+v", r.Summary)
+		}
+	}
+	if among < 3 {
+		t.Errorf("%d parts were among the versions, want several", among)
+	}
+}
+
 func TestWhatCannotBeReadIsSaidToBe(t *testing.T) {
 	s := newSimulation(size{functions: 5, aliases: 2, versions: 1}, 10)
 	s.Chaos = func(c lambdatest.Call) lambdatest.Fault {

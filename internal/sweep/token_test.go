@@ -25,7 +25,13 @@ func someProgress() *progress {
 }
 
 func TestATokenIsReadAsItWasGiven(t *testing.T) {
-	for _, p := range []*progress{someProgress(), {Version: tokenVersion, Kind: Full, Summary: Summary{Started: now}}} {
+	begun := Summary{Started: now}
+	for _, p := range []*progress{
+		someProgress(),
+		{Version: tokenVersion, Kind: Full, Summary: begun},
+		{Version: tokenVersion, Kind: Full, Place: Place{Marker: "m"}, Summary: begun},
+		{Version: tokenVersion, Kind: Full, Place: Place{Versions: true}, Summary: begun},
+	} {
 		got, err := readToken(p.token(), Full, now)
 		if diff := cmp.Diff(p, got); diff != "" || err != nil {
 			t.Errorf("%v (-given +read):\n%s", err, diff)

@@ -52,12 +52,13 @@ const maxRestarts = 10
 type Walk struct {
 	Inventory Inventory
 	Match     func(function string) bool // nil is all; of others nothing is visited, nor listed
+	Turned    func(next Place) error     // nil, or called after each page but the last; its error ends the walk
 }
 
 // From visits everything that comes after a place, in order, one after the other.
-// Next is where to go on after the item. It ends with the first error of visit or
-// of a listing; where aliases cannot be listed, the function is visited as
-// Unlisted, and the walk goes on. Whatever existed all the time is visited once,
+// Next is where to go on after the item. It ends with the first error of visit, of
+// Turned or of a listing; where aliases cannot be listed, the function is visited
+// as Unlisted, and the walk goes on. Whatever existed all the time is visited once,
 // more often only if the resource that was visited last, or a marker, is gone.
 func (w Walk) From(ctx context.Context, at Place, visit func(ctx context.Context, item Item, next Place) error) error {
 	for {
@@ -81,6 +82,11 @@ func (w Walk) From(ctx context.Context, at Place, visit func(ctx context.Context
 			at = Place{Versions: true, Restarts: at.Restarts}
 		default:
 			return nil
+		}
+		if w.Turned != nil {
+			if err := w.Turned(at); err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -101,6 +101,34 @@ func TestAWalkGoesOnAfterAnyPlace(t *testing.T) {
 	}
 }
 
+func TestAWalkGoesOnWhereAPageWasTurned(t *testing.T) {
+	turns := []sweep.Place{{Marker: "2"}, {Marker: "4"}, {Versions: true}, {Versions: true, Marker: "2"}, {Versions: true, Marker: "4"}}
+	for i, want := range turns {
+		var got sweep.Place
+		n := 0
+		w := sweep.Walk{Inventory: &endless{functions: 5, page: 2}, Turned: func(next sweep.Place) error {
+			if got = next; n == i {
+				return errStop
+			}
+			n++
+			return nil
+		}}
+		before, _, err := visits(t, w, sweep.Place{}, "")
+		if got != want || !errors.Is(err, errStop) {
+			t.Fatalf("page %d: %+v, %v", i, got, err)
+		}
+		after, _, err := visits(t, sweep.Walk{Inventory: w.Inventory}, got, "")
+		if diff := cmp.Diff(all, append(before, after...)); diff != "" || err != nil {
+			t.Errorf("stopped at %+v: %v (-want +got):\n%s", got, err, diff)
+		}
+	}
+	n := 0
+	w := sweep.Walk{Inventory: &endless{functions: 5, page: 2}, Turned: func(sweep.Place) error { n++; return nil }}
+	if _, _, err := visits(t, w, sweep.Place{}, ""); err != nil || n != len(turns) {
+		t.Errorf("%d pages were turned, want %d; %v", n, len(turns), err)
+	}
+}
+
 func TestAWalkPassesOverWhatDoesNotMatch(t *testing.T) {
 	e := &endless{functions: 5, page: 5}
 	got, _, err := visits(t, sweep.Walk{Inventory: e, Match: func(name string) bool { return name == "f3" }}, sweep.Place{}, "")
