@@ -61,7 +61,7 @@ func (r *record) resource(account string) (guard.Resource, error) {
 		return written, nil
 	}
 	full := &r.Request.FullARN
-	found, err := parseName(r.named())
+	found, err := parseName(r.named(), r.Region)
 	if err != nil {
 		return guard.Resource{}, err
 	}
@@ -108,9 +108,11 @@ func statementResource(statement string) string {
 //	arn:aws:lambda:us-east-1:111122223333:function:name
 //
 // each with or without :qualifier. Before the name, Lambda's own expression for
-// it makes a region, an account and the word "function" optional each, so they
-// are here. See https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
-func parseName(name string) (guard.Resource, error) {
+// it makes a region, an account and the word "function" optional each. So they are
+// here, but for a region on its own: after that of the record, a second field may
+// be the name, or the qualifier of a function that is called like the region. See
+// https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
+func parseName(name, region string) (guard.Resource, error) {
 	if strings.HasPrefix(name, "arn:") {
 		return guard.ParseResource(name)
 	}
@@ -127,6 +129,9 @@ func parseName(name string) (guard.Resource, error) {
 	}
 	switch len(fields) {
 	case 2:
+		if name == region+":"+fields[1] {
+			return guard.Resource{}, fmt.Errorf("its function is named %q, which may be %s in that region, or a qualifier of a function that is called like the region", name, fields[1])
+		}
 		r.Qualifier = fields[1]
 		fallthrough
 	case 1:
