@@ -107,8 +107,12 @@ func (a *access) loadRegions(ctx context.Context, regions *[]string) (aws.Config
 	return cfg, err
 }
 
-// confirm asks once for all that is to be done, unless that was said before.
-func (a *access) confirm(ctx context.Context, stdin io.Reader, verb string) error {
+// unchanged is what a no comes to, unless something was done before.
+const unchanged = "Nothing was changed."
+
+// confirm asks once for all that is to be done, unless that was said before. After
+// anything but a yes it prints otherwise.
+func (a *access) confirm(ctx context.Context, stdin io.Reader, verb, otherwise string) error {
 	if a.yes {
 		return nil
 	}
@@ -126,7 +130,7 @@ func (a *access) confirm(ctx context.Context, stdin io.Reader, verb string) erro
 	case <-ctx.Done():
 		a.out.printf("\n")
 	}
-	a.out.printf("Nothing was changed.\n")
+	a.out.printf("%s\n", otherwise)
 	return exitYes
 }
 

@@ -156,7 +156,7 @@ func (d *drill) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 	if !d.yes {
 		d.say("The drill makes the function %s, which does nothing, and opens it in %d ways.\n", r.Function, len(ways))
 	}
-	if err := d.confirm(ctx, stdin, "drill"); err != nil {
+	if err := d.confirm(ctx, stdin, "drill", unchanged); err != nil {
 		return err
 	}
 	attempts, err := d.perform(ctx, r.Function)
@@ -347,7 +347,7 @@ func (d *drill) cleanUp(ctx context.Context, stdin io.Reader) error {
 	case d.dryRun:
 		d.say("Nothing was deleted.\n")
 	default:
-		if err := d.confirm(ctx, stdin, "delete them"); err != nil {
+		if err := d.confirm(ctx, stdin, "delete them", unchanged); err != nil {
 			return err
 		}
 		for _, name := range functions {

@@ -114,10 +114,10 @@ func (b *brake) run(ctx context.Context, stdin io.Reader, stderr io.Writer) erro
 		}
 	}
 	if b.dryRun {
-		b.out.printf("Nothing was changed.\n")
+		b.out.printf("%s\n", unchanged)
 		return result
 	}
-	if err := b.confirm(ctx, stdin, b.verb); err != nil {
+	if err := b.confirm(ctx, stdin, b.verb, unchanged); err != nil {
 		return err
 	}
 	var done []*plan

@@ -145,7 +145,7 @@ func (r *restore) run(ctx context.Context, input string, stdin io.Reader, stderr
 		return refused(errors.Join(fmt.Errorf("%w; not restoring without --anyway", problem), r.exempt(exempt)))
 	}
 	if !r.dryRun {
-		if err := r.confirm(ctx, stdin, "restore"); err != nil {
+		if err := r.confirm(ctx, stdin, "restore", unchanged); err != nil {
 			return err
 		}
 	}
@@ -153,7 +153,7 @@ func (r *restore) run(ctx context.Context, input string, stdin io.Reader, stderr
 		return refused(err)
 	}
 	if r.dryRun {
-		r.out.printf("Nothing was changed.\n")
+		r.out.printf("%s\n", unchanged)
 		return nil
 	}
 	write, err = functions.Restore(ctx, t.Removed)

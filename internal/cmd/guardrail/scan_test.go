@@ -229,6 +229,16 @@ func TestScanFixAsksBeforeEachPolicy(t *testing.T) {
 				t.Errorf("exit code %d: %s", code, stderr)
 			}
 			says(t, "stderr", stderr, "Type yes to take out: ")
+			for name, asIs := range map[string]bool{
+				"orders:live": test.live == policyWith(forMyself, forEveryone), "orders:1": test.one == policyWith(forEveryone, forMyself),
+			} {
+				if strings.Contains(stderr, name+" was left as it is.\n") != asIs {
+					t.Errorf("of %s it says: %s", name, stderr)
+				}
+			}
+			if strings.Contains(stderr, unchanged) {
+				t.Errorf("it says: %s", stderr)
+			}
 			if d.Policy("orders:live") != test.live || d.Policy("orders:1") != test.one {
 				t.Errorf("policies are %v", d.Policies())
 			}

@@ -49,7 +49,7 @@ func (r *regionScan) fixOne(ctx context.Context, stdin *bufio.Reader, v *visit) 
 	}
 	ask := r.access
 	ask.out = r.talk
-	if ask.confirm(ctx, stdin, "take out") != nil {
+	if ask.confirm(ctx, stdin, "take out", on.String()+" was left as it is.") != nil {
 		return
 	}
 	log := sink.NewLog(durable{r.evidence}, r.clock.Now)
