@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
@@ -260,6 +261,7 @@ type regionScan struct {
 	policies *lambdapolicy.Policies
 	guard    *guard.Guard
 	pace     *sweep.Pace
+	began    time.Time
 	visits   []visit
 	stopped  error // why not everything was visited
 }
@@ -272,7 +274,7 @@ type visit struct {
 }
 
 func newRegionScan(cfg aws.Config, region string, s *scan) *regionScan {
-	r := &regionScan{scan: s, region: region, pace: sweep.NewPace(s.clock, s.share)}
+	r := &regionScan{scan: s, region: region, pace: sweep.NewPace(s.clock, s.share), began: s.clock.Now().UTC()}
 	cfg = cfg.Copy()
 	cfg.Region = region
 	r.policies = lambdapolicy.New(lambdapolicy.Paced(cfg, r.pace), s.clock, nil)
@@ -311,7 +313,7 @@ func (r *regionScan) report() regionReport {
 	for _, v := range r.visits {
 		x.add(v)
 	}
-	x.Summary.Calls = r.pace.Calls()
+	x.Summary.Started, x.Summary.Calls = r.began, r.pace.Calls()
 	x.sort()
 	return x
 }

@@ -139,7 +139,7 @@ func TestScanFindsWhatIsPublicOnAliasVersionAndURL(t *testing.T) {
 	r := readResult(t, stdout)
 	r.are(t, "landing url public audited", "orders:live everyone public audited", "orders:1 everyone public audited")
 	s := r.Regions[0].Summary
-	if !r.Complete || s.Functions != 3 || s.Resources != 5 || s.Read != 5 || s.Public != 3 || s.Calls != len(d.Calls()) {
+	if !r.Complete || s.Functions != 3 || s.Resources != 5 || s.Read != 5 || s.Public != 3 || s.Calls != len(d.Calls()) || s.Started != guardtest.ExampleTime {
 		t.Errorf("summary %+v after %d calls", s, len(d.Calls()))
 	}
 	if diff := cmp.Diff(before, d.Policies()); diff != "" || d.writes() != nil {
