@@ -200,19 +200,26 @@ func (g *Guardrail) role(id, part string) awsiam.Role {
 		Actions:   jsii.Strings(writes...),
 		Resources: g.functions(*g.name("*")),
 	}))
-	// Whoever may pass the role to a function of theirs is not the guardrail. Of what
-	// Lambda does with the role, only the calls that the code makes say whose they are:
-	// https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+	// Whoever may pass the role to a function of theirs is not the guardrail. KMS is left
+	// out, since SNS calls it in the function's name.
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("TheFunctionAlone"),
 		Effect:     awsiam.Effect_DENY,
-		Actions:    jsii.Strings("lambda:*", "kms:*", "s3:*", "sns:*", "securityhub:*", "events:*"),
+		Actions:    jsii.Strings("lambda:*", "s3:*", "sns:*", "securityhub:*", "events:*"),
 		Resources:  jsii.Strings("*"),
-		Conditions: &map[string]any{"ArnNotEquals": map[string]any{"lambda:SourceFunctionArn": g.functions(*g.name(part))}},
+		Conditions: g.notFrom(part),
 	}))
 	g.grantSinks(role)
 	g.Log.GrantWrite(role)
 	return role
+}
+
+// notFrom is met by whatever the code of the function has not called itself. Of what
+// Lambda does with a function's role, only those calls say whose they are, and AWS does
+// not say whether a service that calls another in the function's name passes it on:
+// https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+func (g *Guardrail) notFrom(part string) *map[string]any {
+	return &map[string]any{"ArnNotEquals": map[string]any{"lambda:SourceFunctionArn": g.functions(*g.name(part))}}
 }
 
 func environment(c config.Config) *map[string]*string {

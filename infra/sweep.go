@@ -137,6 +137,13 @@ func (g *Guardrail) addSeen(role awsiam.Role) {
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid: jsii.String("SeenKey"), Actions: jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"), Resources: &[]*string{g.seenKey.KeyArn()},
 	}))
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("SeenKeyForTheFunctionAlone"),
+		Effect:     awsiam.Effect_DENY,
+		Actions:    jsii.Strings("kms:*"),
+		Resources:  &[]*string{g.seenKey.KeyArn()},
+		Conditions: g.notFrom("sweep"),
+	}))
 }
 
 // machine calls the function until it says that the run is done. A run takes days in
