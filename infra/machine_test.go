@@ -154,8 +154,10 @@ func TestTheStateMachineCallsTheSweepUntilItIsDone(t *testing.T) {
 		"a call that fails":            {parts: 2, fails: 2, end: "Done", tokens: []string{"", "part 1", "part 1", "part 1"}},
 		"a run that is not listed yet": {running: [][]string{{}}, parts: 1, end: "Done", tokens: []string{""}},
 		"an incremental run gives way to one that began before": {run: "incremental", running: [][]string{{"own", "earlier"}}, end: "Another run is under way"},
+		"an incremental run that is not listed yet gives way":   {run: "incremental", running: [][]string{{"earlier"}}, end: "Another run is under way"},
 		"of runs that began together the first one goes on":     {run: "incremental", running: [][]string{{"later", "own"}}, parts: 1, end: "Done", tokens: []string{""}},
 		"a full run waits for its turn":                         {running: [][]string{{"own", "earlier"}, {"later", "own", "earlier"}, {"later", "own"}}, parts: 1, end: "Done", tokens: []string{""}},
+		"a full run that is not listed yet waits":               {running: [][]string{{"earlier"}, {"own", "earlier"}, {"own"}}, parts: 1, end: "Done", tokens: []string{""}},
 		"a function that is broken":                             {parts: 2, fails: 99, end: "Failed", tokens: []string{"", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1", "part 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {

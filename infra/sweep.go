@@ -162,7 +162,7 @@ func machine() string {
 		"StartAt":        "Others",
 		"States": object{
 			// Two runs at once would use twice their share of the quota. The list begins with
-			// the latest run, and may lack what has just begun.
+			// the latest run, and may lack what has just begun, this run itself too.
 			// https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
 			"Others": object{
 				"Type": "Task", "Resource": "${ListExecutions}",
@@ -172,7 +172,7 @@ func machine() string {
 			},
 			"Alone": object{
 				"Type": "Choice", "Default": "Begin",
-				"Choices": []object{{"Variable": "$.others.running", "NumericGreaterThan": 1, "Next": "First"}},
+				"Choices": []object{{"Variable": "$.others.running", "NumericGreaterThan": 0, "Next": "First"}},
 			},
 			"First": object{
 				"Type": "Pass", "ResultPath": "$.first", "Next": "Turn",
