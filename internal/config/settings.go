@@ -79,7 +79,7 @@ var settings = [...]Setting{
 	},
 	{
 		Key: "maxReverts", Legal: "a whole number from 1 to 100000",
-		Doc: fmt.Sprintf("how many statements one run of the sweep may take out before it stops writing and alarms; left out, %d", DefaultMaxReverts),
+		Doc: fmt.Sprintf("how many statements one run of the sweep takes out until it writes to no further policy, and alarms; left out, %d", DefaultMaxReverts),
 		in:  func(c *Config) value { return optional{&c.Sweep.MaxReverts, isLimit} },
 	},
 	{
