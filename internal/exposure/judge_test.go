@@ -210,6 +210,8 @@ func TestTheOneWayIn(t *testing.T) {
 		{"a tag that is the caller's account, and the owner's", `"StringEquals":{"aws:PrincipalTag/a":"${aws:PrincipalAccount}"},"StringEqualsIfExists":{"aws:PrincipalTag/a":"111122223333"}`, exposure.Undetermined},
 		{"a role in the caller's account, by a star that hides where that stands", `"StringLike":{"aws:PrincipalArn":"arn:*iam::${aws:PrincipalAccount}:role/x"}`, exposure.Undetermined},
 		{"a tag that is not the caller's name", `"ForAnyValue:StringNotEquals":{"aws:PrincipalTag/a":"${aws:username}"}`, exposure.Public},
+		{"one pattern of many", `"StringLike":{"aws:UserAgent":["a*","b*","c*","d*"]},"StringNotLike":{"aws:UserAgent":"a*"},"StringLikeIfExists":{"aws:UserAgent":["d*","f*"]}`, exposure.Public},
+		{"the caller's name, in other letters", `"StringEqualsIgnoreCase":{"aws:PrincipalTag/a":"${aws:username}"}`, exposure.Public},
 		{"a dollar by its escape is no variable", `"StringEquals":{"aws:PrincipalOrgID":"${$}{aws:PrincipalOrgID}"}`, exposure.Restricted},
 		{"a dollar by its escape", `"StringEquals":{"aws:UserAgent":"${$}{aws:PrincipalOrgID}"}`, exposure.Public},
 		{"a variable in a number", `"NumericEquals":{"aws:MultiFactorAuthAge":"${aws:PrincipalTag/x}"}`, exposure.Undetermined},

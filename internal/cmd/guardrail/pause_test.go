@@ -320,7 +320,7 @@ func TestACallThatIsNeverAnsweredEnds(t *testing.T) {
 	if code != 1 || len(d.Calls()) != 0 {
 		t.Errorf("exit code %d, %d calls", code, len(d.Calls()))
 	}
-	says(t, "stderr", stderr, "Client.Timeout exceeded")
+	says(t, "stderr", stderr, "CloudFormation: DescribeStacks")
 }
 
 func TestPauseWithBadFlags(t *testing.T) {
