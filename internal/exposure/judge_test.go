@@ -495,6 +495,7 @@ func TestWhatIsNotKnownStandsBesideTheRest(t *testing.T) {
 		{"a Deny for a resource by a question mark for a colon", document(open(""), open("", `"Effect":"Deny"`, `"Resource":"arn:aws:lambda:us-east-1?111122223333:function:f"`)), exposure.Undetermined, "invoke"},
 		{"a Deny for a resource by a star for the service", document(open(""), open("", `"Effect":"Deny"`, `"Resource":"arn:aws:*:us-east-1:111122223333:function:f"`)), exposure.Undetermined, "invoke"},
 		{"a Deny for a resource by a star before a colon", document(open(""), open("", `"Effect":"Deny"`, `"Resource":"arn:aws:lambda:us-east-1*:function:f*"`)), exposure.Restricted, ""},
+		{"a Deny for a resource by a star for all that is before its name", document(open(""), open("", `"Effect":"Deny"`, `"Resource":"*:function:f"`)), exposure.Restricted, ""},
 		{"a Deny for a resource by a star within a field", document(open(""), open("", `"Effect":"Deny"`, `"Resource":"arn:aws:lambda:*-1:*:f*n:?"`)), exposure.Restricted, ""},
 		{"a Deny that cannot be read", document(open(""), unreadable), exposure.Undetermined, "invoke"},
 		{"and one that can", document(open(""), unreadable, open("", `"Effect":"Deny"`)), exposure.Restricted, ""},
