@@ -229,6 +229,19 @@ func TestTheOneWayIn(t *testing.T) {
 	}
 }
 
+// A witness holds a number that people can read.
+func TestTheNextNumberIsAWholeOne(t *testing.T) {
+	for condition, want := range map[string]string{
+		`"NumericGreaterThan":{"aws:MultiFactorAuthAge":"3600"}`: "3601",
+		`"NumericLessThan":{"aws:MultiFactorAuthAge":"-3600"}`:   "-3601",
+	} {
+		v := exposure.Judge(parse(t, document(open(condition))), target, exposure.Trust{}, now)[0]
+		if got := contextOf(v.Strangers[0])["aws:multifactorauthage"]; !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: %q, want %s", condition, got, want)
+		}
+	}
+}
+
 // How much of the Internet a range leaves decides, not how it is written (R9).
 func TestAddresses(t *testing.T) {
 	apart := func(first, n int) (list []string) { // ranges of /8, none beside the next
