@@ -86,7 +86,7 @@ func (s *search) star(t *test, v string) (out []string, exact bool) {
 		switch self := row == t.key && sameFold(va.key, t.from.Key); {
 		case row.domains[s.kind].source == none && va.hasFallback:
 			return []string{va.before + escape.Replace(va.fallback) + va.after}, true
-		case row.domains[s.kind].source == none:
+		case row.domains[s.kind].source == none && !t.operator.negated: // then AWS does not say
 			return nil, true
 		case self && va.before+va.after == "" && t.operator.operand < foldedText:
 			return []string{"*"}, !row.multi
