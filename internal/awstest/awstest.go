@@ -19,8 +19,8 @@ const (
 	Put       = `{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}`
 )
 
-// Credentials are those of AWS's documentation, as a role has them.
-var Credentials = aws.Credentials{AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", SessionToken: "EXAMPLETOKEN"}
+// credentials are those of AWS's documentation, as a role has them.
+var credentials = aws.Credentials{AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", SessionToken: "EXAMPLETOKEN"}
 
 // Config returns settings of a client whose calls go to transport, and nowhere
 // else.
@@ -29,7 +29,7 @@ func Config(region string, transport http.RoundTripper) aws.Config {
 		Region:     region,
 		HTTPClient: &http.Client{Transport: transport},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return Credentials, nil
+			return credentials, nil
 		}),
 	}
 }
