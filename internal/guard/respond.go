@@ -300,9 +300,7 @@ func (r *response) findings(err error) []Finding {
 			}
 		}
 	}
-	slices.SortStableFunc(fs, func(a, b Finding) int {
-		return slices.Index(Severities(), a.Severity) - slices.Index(Severities(), b.Severity)
-	})
+	slices.SortStableFunc(fs, func(a, b Finding) int { return a.Severity.Rank() - b.Severity.Rank() })
 	return fs
 }
 

@@ -24,6 +24,9 @@ var severityNames = [...]string{"high", "critical", "medium", "low", "informatio
 // Severities returns all of them, the one that matters most first.
 func Severities() []Severity { return []Severity{Critical, High, Medium, Low, Informational} }
 
+// Rank is 0 for the severity that matters most.
+func (s Severity) Rank() int { return slices.Index(Severities(), s) }
+
 // String returns the severity as it is written in findings.
 func (s Severity) String() string {
 	if s < 0 || int(s) >= len(severityNames) {

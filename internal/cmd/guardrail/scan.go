@@ -358,7 +358,7 @@ func (x *regionReport) add(v visit) {
 // sort puts first what stands and matters most.
 func (x *regionReport) sort() {
 	rank := func(f guard.Finding) int {
-		at := slices.Index(guard.Severities(), f.Severity)
+		at := f.Severity.Rank()
 		if closed(f) {
 			at += len(guard.Severities())
 		}
