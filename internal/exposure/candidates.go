@@ -92,7 +92,7 @@ func (s *search) domainOf(u *use) domain {
 func (s *search) ownersOrg(u *use) (out []value) {
 	for _, t := range u.tests {
 		for _, v := range t.values {
-			if t.operator != nil && t.operator.operand != presence && !strings.Contains(v, "${") {
+			if t.operator != nil && t.operator.operand != presence && !hasVariable(v) {
 				out = append(out, value{present: true, text: unescape.Replace(strings.NewReplacer("*", "", "?", "0").Replace(v))})
 			}
 		}
@@ -111,7 +111,7 @@ func (s *search) generate(u *use, theirs bool) (texts []string, complete bool) {
 		}
 		types[t.operator.operand] = true
 		for _, v := range t.values {
-			if !t.variables || !strings.Contains(v, "${") {
+			if !t.variables || !hasVariable(v) {
 				g.take(t.operator, v)
 			}
 		}
@@ -327,8 +327,10 @@ func (g *generator) combine() {
 	}
 	if n > maxPatterns {
 		g.complete = false
-		for i := 0; i < n && g.left.spend(1); i++ {
-			c := g.open[i]
+		for _, c := range g.open {
+			if !g.left.spend(1) {
+				break
+			}
 			c.want = true
 			g.meet([]constraint{c})
 		}
@@ -353,7 +355,7 @@ func (g *generator) meet(cs []constraint) {
 		g.complete = false
 		return
 	}
-	named := cs
+	patterns := cs
 	if g.theirs {
 		cs = append(cs, g.row.shape()...)
 	}
@@ -370,7 +372,7 @@ func (g *generator) meet(cs []constraint) {
 			return
 		}
 	}
-	for _, c := range named {
+	for _, c := range patterns {
 		for _, v := range g.row.instances(c.pattern) {
 			if ok(v) {
 				g.add(v)

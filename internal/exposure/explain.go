@@ -66,19 +66,18 @@ func (t *trial) blockedBy(kind Kind, u *use, denies []denial) {
 
 // enough are the Denies that keep everybody out each by itself, or all if there is
 // none such.
-func enough(s search, denies []denial) []denial {
-	if len(denies) < 2 {
-		return denies
+func (s *search) enough() []denial {
+	if len(s.denies) < 2 {
+		return s.denies
 	}
 	var alone []denial
-	for i := range denies {
-		one := search{kind: s.kind, service: s.service, on: s.on, now: s.now, accounts: s.accounts, allow: s.allow, denies: denies[i : i+1], left: s.left}
-		if one.run(); one.found.in == no && !one.incomplete {
-			alone = append(alone, denies[i])
+	for i := range s.denies {
+		if s.with(s.allow, s.denies[i:i+1]).nobody() {
+			alone = append(alone, s.denies[i])
 		}
 	}
 	if len(alone) == 0 {
-		return denies
+		return s.denies
 	}
 	return alone
 }

@@ -3,7 +3,6 @@ package exposure
 import (
 	"math/bits"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -84,7 +83,7 @@ func (j *judge) tests(to []test, statement int) []test {
 	conditions := j.doc.Statements[statement].Conditions
 	for i := range conditions {
 		t := newTest(&conditions[i], statement)
-		if j.doc.Variables() && slices.ContainsFunc(t.values, func(v string) bool { return strings.Contains(v, "${") }) {
+		if j.doc.Variables() && slices.ContainsFunc(t.values, hasVariable) {
 			if t.operator != nil && t.operator.operand > foldedText && t.operator.operand != presence {
 				t.operator, t.variables = nil, true // AWS fills in none there
 			} else {
@@ -273,11 +272,11 @@ func (t *trial) search(kind Kind, service string, on resource, group actionSet, 
 		switch in = s.found.in; {
 		case in != no:
 			context = s.context()
-		case s.incomplete || t.missed || !s.surely():
+		case s.incomplete || t.missed || !s.confirmed():
 			in = unknown
 			t.because(Reason{Code: GaveUp, statement: t.statement, element: theCondition})
 		default:
-			t.blockedBy(kind, blocked, enough(s, denies))
+			t.blockedBy(kind, blocked, s.enough())
 		}
 	}
 	switch in = min(in, t.resourceKnown); in {
@@ -317,31 +316,31 @@ func (t *trial) plain(kind Kind) (in tri, context []ContextValue, decided bool) 
 	for i := range t.tests {
 		c := &t.tests[i]
 		d := &c.key.domains[kind]
-		met := false
-		for k := 0; k < len(d.values) && !met; k++ {
-			switch c.outcome(value{present: true, text: d.values[k]}) {
-			case unknown:
-				return no, nil, false
-			case yes:
-				met = true
-				context = append(context, ContextValue{Key: c.from.Key, Values: d.values[k : k+1 : k+1], source: listed})
-			}
+		switch k, met := c.firstOf(d); {
+		case met == unknown:
+			return no, nil, false
+		case met == no:
+			t.because(c.keepsOut(kind))
+			return no, nil, true
+		case k < len(d.values):
+			context = append(context, ContextValue{Key: c.from.Key, Values: d.values[k : k+1 : k+1], source: listed})
 		}
-		if met {
-			continue
-		}
-		if d.absent {
-			switch c.outcome(value{}) {
-			case unknown:
-				return no, nil, false
-			case yes:
-				continue
-			}
-		}
-		t.because(c.keepsOut(kind))
-		return no, nil, true
 	}
 	return yes, context, true
+}
+
+// firstOf returns the first value of a listed domain, absence being the last, that
+// meets the test or may.
+func (t *test) firstOf(d *domain) (n int, met tri) {
+	for n, text := range d.values {
+		if met := t.outcome(value{present: true, text: text}); met != no {
+			return n, met
+		}
+	}
+	if d.absent {
+		met = t.outcome(value{})
+	}
+	return len(d.values), met
 }
 
 // fixed reports whether every value names somebody, and the test asks for one of

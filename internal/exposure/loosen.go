@@ -2,31 +2,24 @@ package exposure
 
 import (
 	"slices"
-	"strings"
 
 	"lambda-guardrail/internal/iampolicy"
 )
 
-// surely reports that nobody gets in where nobody was found. What keys hold that a
+// confirmed reports that nobody gets in where nobody was found. What keys hold that a
 // policy variable ties together was not tried in all combinations.
-func (s *search) surely() bool {
-	if s.tied == nil {
-		return true
-	}
-	loose := s.loosened()
-	loose.run()
-	return loose.found.in == no && !loose.incomplete
-}
+func (s *search) confirmed() bool { return s.tied == nil || s.loosened().nobody() }
 
 // loosened is the search without policy variables: each Allow asks for less, and
 // each Deny matches less. Whoever does not get in there does not get in.
 func (s *search) loosened() *search {
-	out := &search{kind: s.kind, service: s.service, on: s.on, now: s.now, accounts: s.accounts, left: s.left}
+	var allow []test
 	for i := range s.allow {
 		if t, ok := s.loosen(&s.allow[i], true); ok {
-			out.allow = append(out.allow, t)
+			allow = append(allow, t)
 		}
 	}
+	var denies []denial
 	for _, d := range s.denies {
 		var tests []test
 		for i := range d.tests {
@@ -36,10 +29,10 @@ func (s *search) loosened() *search {
 		}
 		if len(tests) == len(d.tests) {
 			d.tests = tests
-			out.denies = append(out.denies, d)
+			denies = append(denies, d)
 		}
 	}
-	return out
+	return s.with(allow, denies)
 }
 
 // loosen returns a test without variables that more requests meet than t or, unless
@@ -60,8 +53,10 @@ func (s *search) loosen(t *test, more bool) (test, bool) {
 			out.operator = operatorIndex["stringnotlike"]
 		}
 	}
-	if swapped, ok := s.swapped(t); ok && matchMore {
-		return swapped, true
+	if matchMore {
+		if swapped, ok := s.swapped(t); ok {
+			return swapped, true
+		}
 	}
 	for _, v := range t.values {
 		if t.operator.operand == text {
@@ -69,7 +64,7 @@ func (s *search) loosen(t *test, more bool) (test, bool) {
 		}
 		star, exact := s.star(t, v)
 		switch {
-		case !strings.Contains(v, "${"):
+		case !hasVariable(v):
 			out.values = append(out.values, v)
 		case exact || matchMore:
 			out.values = append(out.values, star...)

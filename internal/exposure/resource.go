@@ -164,7 +164,7 @@ func (j *judge) named(p *iampolicy.Patterns, arn string, matches func(pattern, a
 			out = yes
 			break
 		}
-		if j.doc.Variables() && strings.Contains(pattern, "${") {
+		if j.doc.Variables() && hasVariable(pattern) {
 			filled, open := expand([]string{pattern}, &j.on, "")
 			if open {
 				out = max(out, unknown)
@@ -187,13 +187,14 @@ func maybe(pattern, arn string) tri { return truth(match(pattern, arn)) }
 // its field, and none stands for the service. AWS says so, and may do otherwise.
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 func (t *trial) surely(pattern, arn string) tri {
-	f := strings.SplitN(pattern, ":", 4)
-	switch {
-	case pattern == "*":
+	if pattern == "*" {
 		return yes
-	case !match(pattern, arn):
+	}
+	if !match(pattern, arn) {
 		return no
-	case len(f) == 4 && hasWildcard(f[2]), !t.left.spend(len(pattern)*len(arn)/16) || !matchFields(pattern, arn):
+	}
+	f := strings.SplitN(pattern, ":", 4)
+	if len(f) == 4 && hasWildcard(f[2]) || !t.left.spend(len(pattern)*len(arn)/16) || !matchFields(pattern, arn) {
 		return unknown
 	}
 	return yes
@@ -219,7 +220,7 @@ func (t *trial) covered(p *iampolicy.Patterns, on resource) tri {
 			}
 			continue
 		}
-		if pattern == on.arn || pattern == "*" || t.surely(pattern, on.arn) == yes && !(strings.Contains(pattern, "?") && hasWildcard(on.arn)) {
+		if pattern == on.arn || t.surely(pattern, on.arn) == yes && !(strings.Contains(pattern, "?") && hasWildcard(on.arn)) {
 			return yes
 		}
 	}

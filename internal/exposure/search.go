@@ -111,6 +111,17 @@ func (s *search) run() (blocked *use) {
 	return nil
 }
 
+// with is a search for the same stranger, on the same resource, by other tests.
+func (s *search) with(allow []test, denies []denial) *search {
+	return &search{kind: s.kind, service: s.service, on: s.on, now: s.now, accounts: s.accounts, allow: allow, denies: denies, left: s.left}
+}
+
+// nobody runs the search, and reports whether it tried everything and found nobody.
+func (s *search) nobody() bool {
+	s.run()
+	return s.found.in == no && !s.incomplete
+}
+
 // context is the request that was found, but for the keys that it lacks.
 func (s *search) context() (out []ContextValue) {
 	for i, v := range s.found.values {

@@ -13,11 +13,7 @@ import (
 // is equal to itself, whatever it holds. Variables reports that some value still has
 // a variable.
 func expand(values []string, on *Target, with string) (out []string, variables bool) {
-	some := false
-	for _, v := range values {
-		some = some || strings.IndexByte(v, '$') >= 0
-	}
-	if !some {
+	if !slices.ContainsFunc(values, hasVariable) {
 		return values, false
 	}
 	account := on.Account
@@ -44,10 +40,12 @@ func expand(values []string, on *Target, with string) (out []string, variables b
 			}
 			return "", false
 		})
-		variables = variables || strings.Contains(out[i], "${")
+		variables = variables || hasVariable(out[i])
 	}
 	return out, variables
 }
+
+func hasVariable(v string) bool { return strings.Contains(v, "${") }
 
 // walk replaces the variables that with knows, and keeps the others as they are.
 func walk(v string, with func(name string) (string, bool)) string {
@@ -80,7 +78,7 @@ type variable struct {
 func parseVariable(v string) (variable, bool) {
 	before, rest, _ := strings.Cut(v, "${")
 	name, after, closed := strings.Cut(rest, "}")
-	if !closed || strings.Contains(after, "${") {
+	if !closed || hasVariable(after) {
 		return variable{}, false
 	}
 	out := variable{before: before, key: strings.TrimSpace(name), after: after}
@@ -124,7 +122,8 @@ func (s *search) linkOnce() {
 			s.meetBoth(t, va, from, to)
 			fromValues, _ := s.candidates(from)
 			toValues, _ := s.candidates(to)
-			if s.domainOf(to).source == free {
+			fromSource, toSource := s.domainOf(from).source, s.domainOf(to).source
+			if toSource == free {
 				s.tie(to, to.row.own(1)) // which is not what the other one has by itself
 				for _, f := range fromValues {
 					if f.present && !f.unknown {
@@ -135,13 +134,13 @@ func (s *search) linkOnce() {
 					s.tie(to, va.before+va.fallback+va.after)
 				}
 			}
-			if s.domainOf(to).source == theirs {
+			if toSource == theirs {
 				s.tie(to, to.row.own(1)) // a stranger can have two accounts
 				s.avoid(t, to, va, fromValues)
 				// The identity must be the stranger's: from the variable, or from a
 				// wildcard beside it.
 				arn := t.operator != nil && t.operator.operand == arnPattern
-				open := !to.row.identity.fixes(va.before+"*"+va.after, arn) && s.domainOf(from).source == theirs ||
+				open := !to.row.identity.fixes(va.before+"*"+va.after, arn) && fromSource == theirs ||
 					hasWildcard(va.before+va.after) && !to.row.identity.fixes(va.before+"x"+va.after, arn)
 				for _, f := range fromValues {
 					if open && f.present && !f.unknown {
@@ -149,7 +148,7 @@ func (s *search) linkOnce() {
 					}
 				}
 			}
-			if source := s.domainOf(from).source; source == free || source == theirs && s.domainOf(to).source == theirs {
+			if fromSource == free || fromSource == theirs && toSource == theirs {
 				for _, to := range toValues {
 					if rest, ok := s.filling(t, va, to.text); ok && to.present {
 						s.tie(from, rest)
@@ -179,9 +178,12 @@ func (s *search) meetBoth(t *test, va variable, from, to *use) {
 		joint := *side
 		joint.tests = tests
 		values, _ := s.candidates(&joint)
-		for _, v := range values {
-			for _, u := range sides {
-				if v.present && !v.unknown && (s.domainOf(u).source == free || s.domainOf(side).source == theirs) {
+		for _, u := range sides {
+			if s.domainOf(u).source != free && s.domainOf(side).source != theirs {
+				continue // what one may choose need not be the other's
+			}
+			for _, v := range values {
+				if v.present && !v.unknown {
 					s.tie(u, v.text)
 				}
 			}
@@ -293,7 +295,7 @@ func (s *search) resolved(t *test, values []value) tri {
 	filled.values = nil
 	undecided := false
 	for _, v := range t.values {
-		if !strings.Contains(v, "${") {
+		if !hasVariable(v) {
 			filled.values = append(filled.values, v)
 			continue
 		}
